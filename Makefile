@@ -1,0 +1,41 @@
+# make repro · make test · make check · make bench      each sets up what it needs first
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test check format lock bench clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(BIN)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else f"make: expected Python 3.11 to 3.13, found {v[0]}.{v[1]}; call make PYTHON=python3.11")'
+	@echo "setting up .venv (about 6 GB, some minutes, once)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: $(BIN)/.installed  ## install the locked environment into .venv
+
+repro: setup  ## run what has changed, from the corpora to the report
+	@dvc repro
+	@echo "look at reports/index.md (tables and figures) · results/scores.parquet (every number) · dvc metrics show"
+
+test: setup  ## run the tests
+	@$(BIN)/python -m pytest
+
+check: setup  ## format, lint and types
+	@ruff format --check . && ruff check . && mypy
+
+format: setup  ## write the format
+	@ruff format . && ruff check --fix .
+
+lock:  ## pin every package of pyproject.toml with its hashes (needs uv)
+	@uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q -o requirements.lock
+
+bench: setup  ## measure feature extraction against librosa
+	@$(BIN)/python tests/bench_features.py
+
+clean:  ## delete finished runs and logs (the next repro trains again what DVC's cache does not have)
+	@rm -rf runs logs build

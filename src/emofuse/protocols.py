@@ -1,0 +1,119 @@
+"""Who is trained on, selected on and tested on: folds of example ids, from nothing but the Examples table.
+
+``official``: the published train, dev and test1 (paper A §4.1.2, MSP-Podcast).
+``leave_one_speaker_out``: each speaker once as test, the dyad's other speaker as dev, the other sessions as train (§4.1.1, IEMOCAP).
+``speaker_folds``: each published fold once as test, the next one as dev, the rest as train (RAVDESS).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from emofuse.errors import InputError
+
+SIDES = ("train", "dev", "test")
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Example ids of the three sides of one fold, each sorted."""
+
+    name: str
+    train: tuple[str, ...]
+    dev: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+def folds(protocol: str, examples: pd.DataFrame) -> list[Fold]:
+    """All folds of a protocol over the Examples table, whatever its row order; raises InputError as ``check`` does.
+
+    Also raises InputError for an unknown protocol and for an example without the speaker, partner or fold that the protocol needs.
+    """
+    if protocol not in _PROTOCOLS:
+        raise InputError(f"protocol '{protocol}': expected one of {sorted(_PROTOCOLS)}; correct it in params.yaml")
+    found = _PROTOCOLS[protocol](examples.sort_values("example_id"))
+    for fold in found:
+        check(fold, examples)
+    return found
+
+
+def select(folds: Sequence[Fold], names: Sequence[str] | None) -> list[Fold]:
+    """The named folds in their own order, or all if ``names`` is None; raises InputError for a name that does not exist."""
+    there = [fold.name for fold in folds]
+    unknown = [name for name in names or () if name not in there]
+    if unknown or (names is not None and not names):
+        raise InputError(f"folds: expected some of {there}, found {unknown or 'none'}; correct the names in params.yaml")
+    return [fold for fold in folds if names is None or fold.name in names]
+
+
+def check(fold: Fold, examples: pd.DataFrame) -> None:
+    """Raise InputError if a side is empty, an example is unknown, or an example or a known speaker is on two sides of the fold.
+
+    Unknown speakers match nobody: MSP-Podcast has such turns in train.
+    """
+    for side in SIDES:
+        if not getattr(fold, side):
+            raise InputError(
+                f"fold {fold.name}: {side} expects at least one example, found none; check the corpus and its protocol in params.yaml"
+            )
+    members = pd.DataFrame([(side, i) for side in SIDES for i in getattr(fold, side)], columns=["side", "example"])
+    unknown = ~members["example"].isin(examples["example_id"])
+    if unknown.any():
+        side, name = members[unknown].iloc[0]
+        raise InputError(f"fold {fold.name}: {side} has example {name}, found no such example; run `dvc repro`")
+    members["speaker"] = members["example"].map(examples.set_index("example_id")["speaker"])
+    heard = members[["side", "speaker"]].dropna().drop_duplicates()
+    for kind, listed in (("example", members), ("speaker", heard)):
+        again = listed[kind].duplicated()
+        if again.any():
+            name = listed.loc[again, kind].iloc[0]
+            sides = " and ".join(listed.loc[listed[kind] == name, "side"])
+            raise InputError(f"fold {fold.name}: {kind} {name} expects one side, found on {sides}; correct the corpus' speakers or splits")
+
+
+def _official(examples: pd.DataFrame) -> list[Fold]:
+    train, dev, test = (_ids(examples, examples["split"] == split) for split in ("train", "dev", "test1"))
+    return [Fold("official", train, dev, test)]
+
+
+def _leave_one_speaker_out(examples: pd.DataFrame) -> list[Fold]:
+    _require(examples, "speaker", "leave_one_speaker_out")
+    _require(examples, "partner", "leave_one_speaker_out")
+    speaker = examples["speaker"]
+    found = []
+    for name, partners in examples.groupby("speaker")["partner"].unique().items():
+        if len(partners) > 1 or name in partners:
+            raise InputError(f"speaker {name}: leave_one_speaker_out expects one other speaker as partner, found {sorted(partners)}")
+        test, dev = speaker == name, speaker == partners[0]
+        found.append(Fold(str(name), _ids(examples, ~test & ~dev), _ids(examples, dev), _ids(examples, test)))
+    return found
+
+
+def _speaker_folds(examples: pd.DataFrame) -> list[Fold]:
+    _require(examples, "fold", "speaker_folds")
+    number = examples["fold"].astype(int)
+    names = sorted(number.unique())
+    found = []
+    for name, following in zip(names, names[1:] + names[:1], strict=True):
+        test, dev = number == name, number == following
+        found.append(Fold(f"fold{name}", _ids(examples, ~test & ~dev), _ids(examples, dev), _ids(examples, test)))
+    return found
+
+
+def _require(examples: pd.DataFrame, column: str, protocol: str) -> None:
+    null = examples[column].isna()
+    if null.any():
+        first = examples.loc[null, "example_id"].iloc[0]
+        raise InputError(f"{first}: {protocol} expects a {column}, found none; choose another protocol for this corpus in params.yaml")
+
+
+def _ids(examples: pd.DataFrame, where: "pd.Series[bool]") -> tuple[str, ...]:
+    return tuple(examples.loc[where, "example_id"])
+
+
+_PROTOCOLS: dict[str, Callable[[pd.DataFrame], list[Fold]]] = {
+    "official": _official,
+    "leave_one_speaker_out": _leave_one_speaker_out,
+    "speaker_folds": _speaker_folds,
+}

@@ -1,0 +1,59 @@
+"""What a report has to know beside the tables: the model under study, its baselines, the level, and what is not as in the paper."""
+
+from dataclasses import dataclass
+
+LATE_FUSION = "late_fusion"
+
+_MODEL_NAMES = {LATE_FUSION: "LF"}
+_CORPUS_NAMES = {"msp_podcast": "MSP-Podcast"}
+_METRIC_NAMES = {"uar": "UAR %"}
+
+# the metric that the paper reports: UAR for classes, CCC within a corpus, PCC across corpora, whose rating scales differ (section 4)
+IN_DOMAIN_METRICS = ("uar", "ccc")
+CROSS_CORPUS_METRICS = ("uar", "pcc")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The model under study, the baselines (audio is marked ∗, text †), the level alpha; caption and deviations as sentences.
+
+    ``caption`` stands under every table and says where sizes are not the paper's; empty if they are.
+    """
+
+    model: str
+    audio: str
+    text: str
+    single_stage: str
+    alpha: float
+    caption: str
+    deviations: tuple[str, ...]
+
+    @property
+    def models(self) -> list[str]:
+        """The models of the study, each once: baselines in the paper's order, late fusion in their midst, the model under study last."""
+        return list(dict.fromkeys([self.text, self.audio, LATE_FUSION, self.single_stage, self.model]))
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """The mark of each unimodal baseline."""
+        return {self.text: "†", self.audio: "∗"}
+
+
+def model_name(model: str) -> str:
+    """As the paper prints it."""
+    return _MODEL_NAMES.get(model, model.upper())
+
+
+def corpus_name(corpus: str) -> str:
+    """As the paper prints it."""
+    return _CORPUS_NAMES.get(corpus, corpus.upper())
+
+
+def metric_name(metric: str) -> str:
+    """As the paper prints it."""
+    return _METRIC_NAMES.get(metric, metric.upper())
+
+
+def main_metrics(corpus: str, test_corpus: str) -> tuple[str, ...]:
+    """Return the metrics that the paper reports for a model of one corpus on another."""
+    return IN_DOMAIN_METRICS if corpus == test_corpus else CROSS_CORPUS_METRICS

@@ -1,0 +1,115 @@
+"""Tables over everything that was run, whatever the corpus: all scores, all t-tests, and the paper's marks recomputed."""
+
+import pandas as pd
+
+from emofuse.metrics import mean_sd
+from emofuse.reporting import numbers
+from emofuse.reporting.setting import Setting, corpus_name, main_metrics, metric_name, model_name
+from emofuse.scores import CLASS_TARGET
+
+_TASK_ORDER = ["emotion4", "arousal", "valence", "dominance", "avd"]
+_METRIC_ORDER = ["uar", "ccc", "pcc", "mse"]
+_ROW = ["task", "corpus", "test_corpus", "target", "metric"]
+
+
+def all_scores(scores: pd.DataFrame, partition: str | None = None) -> pd.DataFrame:
+    """Mean and sd (ddof 1) over seeds of every score: one row per task, corpora, target, metric, pooling, partition and model."""
+    keys = ["partition", *_ROW, "pooling", "model"]
+    chosen = scores if partition is None else scores[scores["partition"] == partition]
+    rows = []
+    for key, group in chosen.groupby(keys, sort=True):
+        mean, sd = mean_sd(group["value"].to_numpy(dtype=float, na_value=float("nan")))
+        sizes = {"n": len(group), "n_examples": int(group["n_examples"].max()), "n_folds": int(group["n_folds"].max())}
+        rows.append({**dict(zip(keys, key, strict=True)), "mean": mean, "sd": sd, **sizes})
+    return _ordered(pd.DataFrame(rows, columns=[*keys, "mean", "sd", "n", "n_examples", "n_folds"]))
+
+
+def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
+    """In the order of the paper's tables: task, training corpus with its own test first, target, metric."""
+    targets = [CLASS_TARGET, *_TASK_ORDER]
+
+    def place(names: list[str], column: str) -> "pd.Series[int]":
+        return frame[column].map(lambda name: names.index(name) if name in names else len(names))
+
+    order = frame.assign(
+        _task=place(_TASK_ORDER, "task"),
+        _away=frame["corpus"] != frame["test_corpus"],
+        _target=place(targets, "target"),
+        _metric=place(_METRIC_ORDER, "metric"),
+    )
+    keys = ["_task", "corpus", "_away", "test_corpus", "_target", "_metric"]
+    return frame.loc[order.sort_values(keys, kind="stable").index].reset_index(drop=True)
+
+
+def scores_markdown(scores: pd.DataFrame, setting: Setting) -> str:
+    """All test scores: a row per task, corpora, target, metric and pooling; a column per model."""
+    table = all_scores(scores, "test")
+    table = table[(table["n_folds"] > 1) | (table["pooling"] == "pooled") | (table["corpus"] != table["test_corpus"])]
+    table = table.assign(pooling=table["pooling"].where(table["n_folds"] > 1, "one fold"))
+    table = table.drop_duplicates([*_ROW, "pooling", "model"])  # of one fold, pooled and folds are equal
+    present = set(table["model"])
+    models = [m for m in setting.models if m in present] + sorted(present - set(setting.models))
+    rows = []
+    for key, group in table.groupby([*_ROW, "pooling"], sort=False):
+        task, corpus, test_corpus, target, metric, pooling = (str(part) for part in key)
+        cells = {str(r["model"]): numbers.score(metric, r["mean"], r["sd"]) for r in group.to_dict("records")}
+        rows.append([*_names(task, corpus, test_corpus, target, metric), pooling, *(cells.get(m, numbers.NOT_RUN) for m in models)])
+    header = ["task", "train → test", "target", "metric", "folds", *(model_name(m) for m in models)]
+    note = (
+        "Mean (standard deviation, ddof 1) over seeds. Folds: pooled is one metric over all folds' test examples; folds is the mean of the "
+        f"folds' metrics. {setting.caption}"
+    )
+    return "\n\n".join(["**All test scores.**", numbers.grid(header, rows, text_columns=5), note.strip()])
+
+
+def tests_markdown(comparisons: pd.DataFrame, setting: Setting, study_only: bool = False) -> str:
+    """The t-tests; with ``study_only`` those of the model under study in the metrics that the paper reports."""
+    table = _ordered(comparisons)
+    if study_only:
+        main = [r["metric"] in main_metrics(r["corpus"], r["test_corpus"]) for r in table[_ROW].to_dict("records")]
+        table = table[pd.Series(main, index=table.index, dtype=bool) & (table["model"] == setting.model)]
+    rows = []
+    for r in table.to_dict("records"):
+        sides = [numbers.score(r["metric"], r["mean"], r["sd"]), numbers.score(r["metric"], r["reference_mean"], r["reference_sd"])]
+        statistic = [
+            numbers.number(r["t"]),
+            numbers.number(r["df"], 0),
+            numbers.p_value(r["p"]),
+            numbers.p_value(r["p_welch"]),
+            numbers.number(r["hedges_g"]),
+        ]
+        names = _names(r["task"], r["corpus"], r["test_corpus"], r["target"], r["metric"])
+        rows.append([*names, model_name(r["model"]), model_name(r["reference"]), *sides, *statistic, f"{r['n']} + {r['reference_n']}"])
+    header = ["task", "train → test", "target", "metric", "model", "against", "model's", "other's", "t", "df", "p", "p Welch", "g", "n"]
+    title = f"**t-tests of {model_name(setting.model)}.**" if study_only else "**All t-tests.**"
+    note = (
+        f"Two-sided, independent, pooled variance, over seeds; g is Hedges' g; no correction for the number of tests, as in the "
+        f"paper, so about {setting.alpha:.0%} of tests without an effect fall below {setting.alpha:g}. A dash: fewer than two seeds, no variance, or "
+        f"an undefined score. {setting.caption}"
+    )
+    return "\n\n".join([title, numbers.grid(header, rows, text_columns=6), note.strip()])
+
+
+def _names(task: str, corpus: str, test_corpus: str, target: str, metric: str) -> list[str]:
+    route = corpus_name(corpus) if corpus == test_corpus else f"{corpus_name(corpus)} → {corpus_name(test_corpus)}"
+    return [task, route, target, metric_name(metric)]
+
+
+def paper_marks_markdown(marks: pd.DataFrame, alpha: float) -> str:
+    """Set the paper's marks against the t-tests of its own printed numbers."""
+    rows = []
+    for r in marks.to_dict("records"):
+        metric = "uar" if r["metric"] == "uar_percent" else r["metric"]
+        scale = 0.01 if metric == "uar" else 1.0
+        sides = [numbers.score(metric, r[m] * scale, r[s] * scale) for m, s in (("mean", "sd"), ("reference_mean", "reference_sd"))]
+        route = f"{corpus_name(r['train'])} → {corpus_name(r['test'])}"
+        verdict = "yes" if r["follows"] else ("within rounding" if r["possible"] else "no")
+        names = [str(r["table"]), route, r["target"], model_name(r["model"]), model_name(r["reference"])]
+        box = f"{numbers.p_value(r['p_min'])} to {numbers.p_value(r['p_max'])}"
+        rows.append([*names, *sides, numbers.p_value(r["p"]), box, "yes" if r["printed"] else "no", verdict])
+    header = ["table", "train → test", "target", "model", "against", "model's", "other's", "p", "p within rounding", "marked", "follows"]
+    note = (
+        f"{int(marks['follows'].sum())} of {len(marks)} marks follow from the printed means and standard deviations (n = 5, pooled "
+        f"variance, p < {alpha:g}); {int(marks['possible'].sum())} are possible for numbers that round to the printed ones."
+    )
+    return "\n\n".join(["**The paper's marks, recomputed from its printed numbers.**", numbers.grid(header, rows, text_columns=5), note])

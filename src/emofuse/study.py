@@ -1,0 +1,64 @@
+"""What params.yaml asks for: the cells (task, corpus, model) of the study and where each keeps its tables."""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from emofuse.params import Params
+
+RESULTS = Path("results/cells")
+LATE_FUSION = "late_fusion"
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """All runs of one model on one task of one corpus."""
+
+    task: str
+    corpus: str
+    model: str
+
+    @property
+    def folder(self) -> Path:
+        """Where the cell's Predictions and History are."""
+        return RESULTS / self.task / self.corpus / self.model
+
+    @property
+    def name(self) -> str:
+        """task/corpus/model."""
+        return f"{self.task}/{self.corpus}/{self.model}"
+
+
+def models(params: Params) -> list[str]:
+    """The model under study and its baselines, each once, in that order."""
+    return list(dict.fromkeys([params.model, params.baselines.audio, params.baselines.text, params.baselines.single_stage]))
+
+
+def cells(params: Params) -> list[Cell]:
+    """Every trained cell of the study, those that are omitted too: the matrix of the train stage in dvc.yaml."""
+    return [Cell(task, corpus, model) for task in params.tasks for corpus in params.corpora for model in models(params)]
+
+
+def late_fusion_cells(params: Params) -> list[Cell]:
+    """The derived cells: the matrix of the late_fusion stage."""
+    return [Cell(task, corpus, LATE_FUSION) for task in params.tasks for corpus in params.corpora]
+
+
+def omitted(params: Params, cell: Cell) -> bool:
+    """True if a pattern of ``omit`` leaves the cell out."""
+    return any(fnmatchcase(cell.name, pattern) for pattern in params.omit)
+
+
+def examples_file(corpus: str) -> Path:
+    """The Examples table of a corpus."""
+    return Path("data/examples") / f"{corpus}.parquet"
+
+
+def transcripts_file(corpus: str) -> Path:
+    """The Transcripts table of a corpus."""
+    return Path("data/transcripts") / f"{corpus}.parquet"
+
+
+def features_folder(feature: str, corpus: str) -> Path:
+    """The cache of one feature of a corpus."""
+    return Path("data/features") / feature / corpus

@@ -1,0 +1,25 @@
+"""Compute one feature of every example of one corpus."""
+
+import logging
+from importlib import import_module
+from pathlib import Path
+
+from emofuse import arrays, study, tables
+from emofuse.params import load
+from emofuse.stage import run
+
+log = logging.getLogger("extract")
+
+
+def main(feature: str, corpus: str) -> None:
+    """Write data/features/<feature>/<corpus>/."""
+    params = load()
+    root = Path(params.corpus(corpus).root)
+    module = import_module(f"emofuse.features.{feature}")
+    examples = tables.read(study.examples_file(corpus), tables.EXAMPLES)
+    written = arrays.write(study.features_folder(feature, corpus), module.extract(examples, root, params))
+    log.info("%s: %d examples -> %d arrays of %s", corpus, len(examples), written, feature)
+
+
+if __name__ == "__main__":
+    run(main)

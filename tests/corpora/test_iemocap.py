@@ -1,0 +1,172 @@
+"""IEMOCAP's reader against a small tree in the genuine layout with its traps."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emofuse.corpora import iemocap as reader
+from emofuse.errors import InputError
+
+LABELS = Path("Session1", "dialog", "EmoEvaluation", "Ses01F_impro05a.txt")
+FIRST = "Ses01F_impro05a_F000"
+
+
+def read(root: Path) -> pd.DataFrame:
+    return reader.read(root, "full", False).set_index("example_id")
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def problem(root: Path, check_counts: bool = False) -> str:
+    with pytest.raises(InputError) as error:
+        reader.read(root, "full", check_counts)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_the_files_order_of_dimensions_is_valence_arousal_dominance(iemocap: Path) -> None:
+    examples = read(iemocap)
+    assert (examples["valence"] == 2.5).all()
+    assert (examples["arousal"] == 3.5).all()
+    assert (examples["dominance"] == 4.5).all()
+    assert examples[["scale_min", "scale_max"]].drop_duplicates().to_numpy().tolist() == [[1, 5]]
+
+
+def test_the_speaker_is_the_last_letter_not_the_actor_with_the_markers(iemocap: Path) -> None:
+    row = read(iemocap).loc["iemocap:Ses01F_impro05a_M001"]
+    assert row[["speaker", "partner", "gender", "session", "fold"]].tolist() == ["Ses01M", "Ses01F", "male", "Ses01F_impro05a", 2]
+
+
+def test_folds_number_the_speakers_in_the_order_of_the_sessions(iemocap: Path) -> None:
+    examples = read(iemocap)
+    assert examples.groupby("speaker")["fold"].unique().explode().to_dict() == {"Ses01F": 1, "Ses01M": 2, "Ses02F": 3, "Ses02M": 4}
+
+
+def test_only_labelled_utterances_are_examples(iemocap: Path) -> None:
+    examples = read(iemocap)
+    assert len(examples) == 16
+    assert "iemocap:Ses01F_impro05a_F009" not in examples.index
+    assert not examples.index.str.contains("XX").any()
+
+
+def test_a_transcript_keeps_its_colons_and_brackets(iemocap: Path) -> None:
+    transcripts = read(iemocap)["transcript"]
+    assert transcripts[f"iemocap:{FIRST}"] == f"Note: this is {FIRST} [LAUGHTER]."
+    assert transcripts.notna().all()
+
+
+def test_an_utterance_without_a_transcription_line_has_a_null_transcript(iemocap: Path) -> None:
+    path = iemocap / "Session1/dialog/transcriptions/Ses01F_impro05a.txt"
+    path.write_text("\n".join(line for line in path.read_text().splitlines() if not line.startswith(FIRST)))
+    transcripts = read(iemocap)["transcript"]
+    assert list(transcripts.index[transcripts.isna()]) == [f"iemocap:{FIRST}"]
+
+
+def test_every_class_code_has_its_harmonised_name(iemocap: Path) -> None:
+    examples = read(iemocap)
+    named = examples.dropna(subset="emotion").drop_duplicates("emotion_raw").set_index("emotion_raw")["emotion"].to_dict()
+    assert named == {
+        "neu": "neutral", "hap": "happy", "exc": "excited", "sad": "sad", "ang": "angry", "fru": "frustrated", "sur": "surprise",
+        "fea": "fear", "dis": "disgust",
+    }  # fmt: skip
+    assert set(examples.loc[examples["emotion"].isna(), "emotion_raw"]) == {"oth", "xxx"}
+
+
+def test_windows_line_ends_change_nothing(iemocap: Path) -> None:
+    before = read(iemocap)
+    for path in iemocap.glob("Session*/dialog/*/Ses*.txt"):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert read(iemocap).equals(before)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("[2.5000, 3.5000, 4.5000]", "[2.5000, nan, 4.5000]", [FIRST, "arousal", "'nan'", "1 to 5"]),
+        ("[2.5000, 3.5000, 4.5000]", "[5.5000, 3.5000, 4.5000]", [FIRST, "valence", "'5.5000'"]),
+        ("[2.5000, 3.5000, 4.5000]", "[2.5000, 3.5000, 0.0000]", [FIRST, "dominance", "'0.0000'"]),
+        ("[2.5000, 3.5000, 4.5000]", "[2.5000, 3.5000]", ["line 3", "[V, A, D]"]),
+        ("\tneu\t", "\tbad\t", [FIRST, "'bad'", "'neu'"]),
+        (FIRST, "Ses02F_impro05a_F000", ["line 3", "Ses02F_impro05a_F000"]),
+        (FIRST, "Ses01F_impro05a_X000", ["line 3", "Ses01F_impro05a_X000"]),
+        ("Ses01F_impro05a_M000", FIRST, [FIRST, "two"]),
+        (FIRST, "Ses01F_impro05a_F007", ["Ses01F_impro05a_F007.wav", "1 of 16"]),
+    ],
+)
+def test_a_bad_label_is_named_with_its_record(iemocap: Path, old: str, new: str, expected: list[str]) -> None:
+    edit(iemocap / LABELS, old, new)
+    message = problem(iemocap)
+    assert [part for part in expected if part not in message] == []
+
+
+@pytest.mark.parametrize("text", ["", "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n"])
+def test_a_label_file_without_labels_is_named(iemocap: Path, text: str) -> None:
+    (iemocap / LABELS).write_text(text)
+    assert str(LABELS) in problem(iemocap)
+
+
+def test_a_dialogue_without_transcriptions_is_named(iemocap: Path) -> None:
+    (iemocap / "Session2/dialog/transcriptions/Ses02F_impro05a.txt").unlink()
+    assert "transcriptions/Ses02F_impro05a.txt" in problem(iemocap)
+
+
+def test_contradicting_transcriptions_are_named(iemocap: Path) -> None:
+    path = iemocap / "Session1/dialog/transcriptions/Ses01F_impro05a.txt"
+    path.write_text(path.read_text() + f"{FIRST} [001.0000-002.0000]: Other words.\n")
+    assert FIRST in problem(iemocap)
+
+
+def test_a_missing_session_is_named_when_counts_are_checked(iemocap: Path) -> None:
+    assert "dialogues in Session1, found 2" in problem(iemocap, check_counts=True)
+
+
+def test_published_counts_agree_with_each_other() -> None:
+    table = pd.DataFrame(reader.SPEAKER_COUNTS, index=reader.SPEAKERS, columns=reader.SPEAKER_COLUMNS)
+    total = table.sum()
+    assert sum(reader.SESSION_DIALOGUES) == reader.COUNTS["dialogues"] == 151
+    assert sum(reader.COUNTS[code] for code in reader.CLASSES) == reader.COUNTS["examples"] == total["examples"] == 10039
+    assert reader.COUNTS["improvised examples"] + reader.COUNTS["scripted examples"] == 10039
+    assert total["hap+exc"] == reader.COUNTS["hap"] + reader.COUNTS["exc"] == 1636
+    assert all(total[code] == reader.COUNTS[code] for code in ("ang", "neu", "sad"))
+    assert table[["ang", "hap+exc", "neu", "sad"]].sum(axis=None) == 5531
+    assert table["examples"].groupby(table.index.str[:5]).sum().tolist() == [1819, 1811, 2136, 2103, 2170]
+
+
+def test_counts_of_a_corpus_of_the_published_size_pass() -> None:
+    """``_counts`` measures what ``_published`` lists: rows made from the published numbers have no difference but the dialogues'."""
+    rest = {code: reader.COUNTS[code] for code in ("fru", "sur", "fea", "oth", "dis", "xxx")}
+    filler = [code for code, n in rest.items() for _ in range(n)]
+    happy = ["hap"] * reader.COUNTS["hap"] + ["exc"] * reader.COUNTS["exc"]
+    rows = []
+    for speaker, (total, ang, hap, neu, sad) in zip(reader.SPEAKERS, reader.SPEAKER_COUNTS, strict=True):
+        codes = ["ang"] * ang + ["neu"] * neu + ["sad"] * sad + [happy.pop() for _ in range(hap)]
+        codes += [filler.pop() for _ in range(total - len(codes))]
+        number = reader.SESSION_DIALOGUES[int(speaker[4]) - 1]
+        rows += [
+            {"speaker": speaker, "emotion_raw": code, "session": f"{speaker[:5]}F_impro{i % number:02}"} for i, code in enumerate(codes)
+        ]
+    found, published = reader._counts(pd.DataFrame(rows)), reader._published()
+    assert {what for what in published if found.get(what) != published[what]} == {"improvised examples", "scripted examples"}
+
+
+@given(
+    st.floats(1, 5), st.floats(1, 5), st.floats(1, 5), st.sampled_from(sorted(reader.CLASSES)), st.floats(0, 900), st.integers(0, 999),
+)  # fmt: skip
+def test_a_summary_line_is_read_back(valence: float, arousal: float, dominance: float, code: str, start: float, turn: int) -> None:
+    name = f"Ses03M_script03_2_F{turn:03}"
+    line = f"[{start:.4f} - {start + 1.5:.4f}]\t{name}\t{code}\t[{valence:.4f}, {arousal:.4f}, {dominance:.4f}]"
+    row = reader._utterance(Path("Session3/dialog/EmoEvaluation/Ses03M_script03_2.txt"), 1, line)
+    assert (row["native_id"], row["emotion_raw"], row["speaker"]) == (name, code, "Ses03F")
+    assert [row[d] for d in ("valence", "arousal", "dominance")] == [round(v, 4) for v in (valence, arousal, dominance)]
+
+
+@given(st.text(st.characters(codec="ascii", exclude_characters="\r\n"), max_size=60))
+def test_any_other_line_is_an_error_that_names_file_and_line(text: str) -> None:
+    with pytest.raises(InputError, match=r"Ses03M_impro01\.txt: line 7 "):
+        reader._utterance(Path("Session3/dialog/EmoEvaluation/Ses03M_impro01.txt"), 7, text)
