@@ -6,9 +6,10 @@ import pandas as pd
 
 from emofuse import reporting
 from emofuse.params import Params, load
+from emofuse.published import caption, deviations
 from emofuse.significance import recompute_paper_marks
 from emofuse.stage import run
-from emofuse.study import RESULTS, Cell, caption, cells, deviations, late_fusion_cells, omitted
+from emofuse.study import COMPARISONS_FILE, SCORES_FILE, Cell, cells, late_fusion_cells, omitted
 from emofuse.tables import COMPARISONS, HISTORY, PREDICTIONS, SCORES, Table, read
 
 PAPER_VALUES = Path("data/paper_values.csv")
@@ -23,8 +24,8 @@ def main() -> None:
     reporting.write(
         Path("reports"),
         setting=_setting(params),
-        scores=read(RESULTS / "scores.parquet", SCORES),
-        comparisons=read(RESULTS / "comparisons.parquet", COMPARISONS),
+        scores=read(SCORES_FILE, SCORES),
+        comparisons=read(COMPARISONS_FILE, COMPARISONS),
         predictions=_together([_within_corpus(cell) for cell in [*trained, *derived]], PREDICTIONS),
         history=_together([read(cell.folder / "history.parquet", HISTORY) for cell in trained], HISTORY),
         paper_values=paper_values,

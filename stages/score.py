@@ -5,7 +5,7 @@ import pandas as pd
 from emofuse.params import load
 from emofuse.scores import score
 from emofuse.stage import run
-from emofuse.study import RESULTS, cells, late_fusion_cells, omitted
+from emofuse.study import SCORES_FILE, cells, late_fusion_cells, omitted
 from emofuse.tables import PREDICTIONS, SCORES, read, write
 
 
@@ -15,7 +15,7 @@ def main() -> None:
     present = [c for c in [*cells(params), *late_fusion_cells(params)] if not omitted(params, c)]
     scored = [score(read(cell.folder / "predictions.parquet", PREDICTIONS)) for cell in present]
     filled = [frame for frame in scored if len(frame)]
-    write(pd.concat(filled) if filled else SCORES.empty(), RESULTS / "scores.parquet", SCORES)
+    write(pd.concat(filled) if filled else SCORES.empty(), SCORES_FILE, SCORES)
 
 
 if __name__ == "__main__":

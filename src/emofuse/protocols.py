@@ -39,7 +39,7 @@ def folds(protocol: str, examples: pd.DataFrame) -> list[Fold]:
 
 
 def select(folds: Sequence[Fold], names: Sequence[str] | None) -> list[Fold]:
-    """The named folds in their own order, or all if ``names`` is None; raises InputError for a name that does not exist."""
+    """Return the named folds in their own order, or all if ``names`` is None; raises InputError for a name that does not exist."""
     there = [fold.name for fold in folds]
     unknown = [name for name in names or () if name not in there]
     if unknown or (names is not None and not names):

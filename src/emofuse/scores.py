@@ -74,7 +74,7 @@ def best_on_dev(scores: pd.DataFrame) -> pd.DataFrame:
     return best[[*cell, "seed"]].sort_values(cell).reset_index(drop=True)
 
 
-def tested(scores: pd.DataFrame) -> pd.DataFrame:
+def reported(scores: pd.DataFrame) -> pd.DataFrame:
     """The scores that are compared and reported: on test, 'pooled' within a corpus, 'folds' across corpora."""
     pooling = np.where(scores["corpus"] == scores["test_corpus"], "pooled", "folds")
     return scores[(scores["partition"] == "test") & (scores["pooling"] == pooling)]

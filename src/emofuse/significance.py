@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from emofuse.metrics import mean_sd
-from emofuse.scores import tested
+from emofuse.scores import reported
 from emofuse.tables import COMPARISONS
 
 LATE_FUSION_SEED = -1
@@ -31,7 +31,7 @@ def compare(scores: pd.DataFrame, references: Sequence[str]) -> pd.DataFrame:
     are null too: an undefined score is never averaged away).
     """
     rows: list[dict[str, Any]] = []
-    seeds = tested(scores)[lambda frame: frame["seed"] != LATE_FUSION_SEED]
+    seeds = reported(scores)[lambda frame: frame["seed"] != LATE_FUSION_SEED]
     for key, group in seeds.groupby(_GROUP, sort=True):
         values = {str(m): g["value"].to_numpy(dtype=np.float64, na_value=np.nan) for m, g in group.groupby("model", sort=True)}
         for model, sample in values.items():

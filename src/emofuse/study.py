@@ -6,7 +6,9 @@ from pathlib import Path
 
 from emofuse.params import Params
 
-RESULTS = Path("results/cells")
+CELLS = Path("results/cells")
+SCORES_FILE = Path("results/scores.parquet")
+COMPARISONS_FILE = Path("results/comparisons.parquet")
 LATE_FUSION = "late_fusion"
 
 
@@ -21,7 +23,7 @@ class Cell:
     @property
     def folder(self) -> Path:
         """Where the cell's Predictions and History are."""
-        return RESULTS / self.task / self.corpus / self.model
+        return CELLS / self.task / self.corpus / self.model
 
     @property
     def name(self) -> str:

@@ -113,7 +113,7 @@ def _train_epoch(
     model.train()
     losses: list[float] = []
     for step, batch in enumerate(batches.train(list(train.index), schedule.batch_size, generator), start=1):
-        truth = torch.from_numpy(train.loc[batch.example_ids].to_numpy(dtype=np.float32)).to(device)
+        truth = torch.from_numpy(train.loc[batch.example_ids].to_numpy(dtype=np.float32, copy=True)).to(device)
         loss = objective.loss(model(**{k: v.to(device) for k, v in batch.inputs.items()}), truth)
         losses.append(loss.item())
         if not np.isfinite(losses[-1]):

@@ -40,7 +40,10 @@ def write_msp_podcast(root: Path) -> None:
     (root / "Audios" / "._MSP-PODCAST_0001_0008.wav").write_bytes(b"\0\5\26\7")
 
 
-IEMOCAP_BLOCK = "[{start:.4f} - {end:.4f}]\t{name}\t{code}\t[2.5000, 3.5000, 4.5000]\nC-E2:\tNeutral;\t()\nC-F1:\t;\t(curious)\nA-E3:\tval 3; act 2; dom  2;\t()\n\n"
+IEMOCAP_BLOCK = (
+    "[{start:.4f} - {end:.4f}]\t{name}\t{code}\t[2.5000, 3.5000, 4.5000]\n"
+    "C-E2:\tNeutral;\t()\nC-F1:\t;\t(curious)\nA-E3:\tval 3; act 2; dom  2;\t()\n\n"
+)
 IEMOCAP_CODES = ("neu", "hap", "exc", "sad", "ang", "fru", "sur", "fea", "dis", "oth", "xxx")
 
 
@@ -54,7 +57,7 @@ def write_iemocap(root: Path) -> None:
             texts = "M: sorry\n"
             for i, name in enumerate(names):
                 labels += IEMOCAP_BLOCK.format(start=6.25 + i, end=7 + i, name=name, code=next(codes))
-                texts += f"{name} [{6.25 + i:08.4f}-{7 + i:08.4f}]: Note: this is {name} [LAUGHTER].\n"
+                texts += f"{name} [{6.25 + i:08.4f}-{7 + i:08.4f}]: Note: this is {name} [LAUGHTER]: yes.\n"
                 tone(root / f"Session{session}/sentences/wav/{dialogue}/{name}.wav", 0.2 + 0.01 * i)
             texts += f"{dialogue}_FXX0 [009.0000-009.5000]: Mm.\n"
             folder = root / f"Session{session}" / "dialog"

@@ -1,6 +1,7 @@
 """What holds for every corpus in emofuse.corpora; a new module is under test as soon as conftest.py can write a small one."""
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,10 +91,19 @@ def test_a_doubled_folder_is_the_same_corpus(name: str, corpus: tuple[Path, str]
     flat = corpora.read(name, root, release, False)
     (tmp_path / "outer" / name).mkdir(parents=True)
     root.rename(tmp_path / "outer" / name / name)
-    (tmp_path / "outer" / "__MACOSX" / name).mkdir(parents=True)
+    shutil.copytree(tmp_path / "outer" / name, tmp_path / "outer" / "__MACOSX")
     doubled = corpora.read(name, tmp_path / "outer", release, False)
     assert_frame_equal(doubled.drop(columns="path"), flat.drop(columns="path"))
     assert (doubled["path"] == f"{name}/{name}/" + flat["path"]).all()
+
+
+@pytest.mark.parametrize("name", [name for name in corpora.known() if name != "ravdess"])  # its mirrors hold copies
+def test_two_releases_below_the_root_are_refused(name: str, corpus: tuple[Path, str], tmp_path: Path) -> None:
+    root, release = corpus
+    shutil.copytree(root, tmp_path / "second")
+    message = problem(name, tmp_path, release, False)
+    assert str(tmp_path / "second") in message
+    assert str(root) in message
 
 
 @every_corpus

@@ -27,10 +27,10 @@ def problem(root: Path) -> str:
 def test_a_file_name_tells_emotion_sentence_speaker_and_gender(ravdess: Path) -> None:
     examples = read(ravdess)
     columns = ["speaker", "gender", "emotion", "emotion_raw", "transcript", "fold"]
-    assert examples.loc["ravdess:03-01-06-01-01-01-06", columns].tolist() == [
+    assert list(examples.loc["ravdess:03-01-06-01-01-01-06", columns]) == [
         "Actor_06", "female", "fear", "06", "Kids are talking by the door", 6,
     ]  # fmt: skip
-    assert examples.loc["ravdess:03-01-01-01-02-01-01", columns].tolist() == [
+    assert list(examples.loc["ravdess:03-01-01-01-02-01-01", columns]) == [
         "Actor_01", "male", "neutral", "01", "Dogs are sitting by the door", 1,
     ]  # fmt: skip
 

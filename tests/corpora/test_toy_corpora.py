@@ -8,13 +8,13 @@ from emofuse.toy import iemocap, msp_podcast
 
 def test_the_toy_msp_podcast_is_read_with_the_sizes_asked_for(tmp_path: Path) -> None:
     root = tmp_path / "msp_podcast"
-    msp_podcast.write(root, 3, params.ToyMSPPodcast(train=14, dev=7, test1=8, test2=2))
+    msp_podcast.write(root, 3, params.ToyMSPPodcast(train=48, dev=12, test1=14, test2=2))
     examples = corpora.read("msp_podcast", root, "1.7", True)
-    assert examples["split"].value_counts().to_dict() == {"train": 14, "dev": 7, "test1": 8, "test2": 2}
+    assert examples["split"].value_counts().to_dict() == {"train": 48, "dev": 12, "test1": 14, "test2": 2}
     assert examples["transcript"].isna().all()
     assert examples[["arousal", "valence", "dominance"]].notna().all(axis=None)
     (fold,) = protocols.folds("official", examples)
-    assert (len(fold.train), len(fold.dev), len(fold.test)) == (14, 7, 8)
+    assert (len(fold.train), len(fold.dev), len(fold.test)) == (48, 12, 14)
 
 
 def test_the_toy_iemocap_is_read_with_the_sizes_asked_for(tmp_path: Path) -> None:

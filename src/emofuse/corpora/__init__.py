@@ -30,13 +30,13 @@ def known() -> list[str]:
 
 
 def read(name: str, root: Path, release: str, check_counts: bool) -> pd.DataFrame:
-    """The Examples table of the corpus ``name`` lying at ``root``; raises InputError for an unknown corpus or unusable files.
+    """Return the Examples table of the corpus ``name`` lying at ``root``; raises InputError for an unknown corpus or unusable files.
 
     With ``check_counts`` a genuine release must have its published number of examples.
     """
     if name not in known():
         raise InputError(f"corpus '{name}': expected one of {known()} (a module of emofuse.corpora); correct the name in params.yaml")
-    examples: pd.DataFrame = import_module(f"{__name__}.{name}").read(root, release, check_counts)
+    examples: pd.DataFrame = import_module(f"emofuse.corpora.{name}").read(root, release, check_counts)
     return examples
 
 
@@ -47,7 +47,7 @@ def require_release(corpus: str, release: str, releases: Sequence[str]) -> None:
 
 
 def locate(corpus: str, root: Path, expected: str, holds: Callable[[Path], bool]) -> Path:
-    """The folder for which ``holds`` is true: the root or, level by level, a folder at most two below it.
+    """Return the folder for which ``holds`` is true: the root or, level by level, a folder at most two below it.
 
     Raises InputError naming the root if it is absent, if no folder fits (saying what is there), or if several do.
     """
@@ -79,7 +79,7 @@ def children(folder: Path) -> Iterator[Path]:
 
 
 def is_invented(root: Path, release: Path) -> bool:
-    """True for a corpus that emofuse.toy wrote."""
+    """Tell whether the corpus is one that emofuse.toy wrote."""
     return (root / INVENTED).is_file() or (release / INVENTED).is_file()
 
 
@@ -96,15 +96,13 @@ def require_counts(where: Path, title: str, expected: Mapping[str, int], found: 
 def refuse(where: Path, key: "pd.Series[str]", bad: "pd.Series[bool]", column: str, values: "pd.Series[str]", expected: str) -> None:
     """Raise InputError for the first record for which ``bad`` is true; ``key`` names the records."""
     if bad.any():
-        first = int(bad.to_numpy().argmax())
-        count = f" (and {int(bad.sum()) - 1} more records)" if bad.sum() > 1 else ""
-        raise InputError(
-            f"{where}: {key.iloc[first]}: {column} expects {expected}, found {values.iloc[first]!r}{count}; correct the file or unpack it again"
-        )
+        name, value = key[bad].iloc[0], values[bad].iloc[0]
+        more = f" (and {bad.sum() - 1} more records)" if bad.sum() > 1 else ""
+        raise InputError(f"{where}: {name}: {column} expects {expected}, found {value!r}{more}; correct the file or unpack it again")
 
 
 def complete(rows: pd.DataFrame, corpus: str, root: Path) -> pd.DataFrame:
-    """The Examples table from a reader's rows: each audio file decoded once, columns that the corpus does not define set to null.
+    """Return the Examples table from a reader's rows: audio decoded once, columns that the corpus does not define set to null.
 
     ``rows`` has a column ``native_id``, unique within the corpus, and ``path`` relative to ``root``. Raises InputError naming the
     first file that is absent or damaged.

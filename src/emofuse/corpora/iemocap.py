@@ -46,7 +46,7 @@ _SUMMARY = re.compile(r"\[[^]]+ - [^]]+\]\s+(\S+)\s+(\S+)\s+\[([^],]+),([^],]+),
 
 
 def read(root: Path, release: str, check_counts: bool) -> pd.DataFrame:
-    """The Examples table, labels on the native scale of 1 to 5; ``session`` is the dialogue, ``fold`` the speaker's number.
+    """Return the Examples table, labels on the native scale of 1 to 5; ``session`` is the dialogue, ``fold`` the speaker's number.
 
     Raises InputError for a root that is not IEMOCAP, a label or transcription file that cannot be used, or absent or damaged audio.
     """
@@ -71,8 +71,9 @@ def _sessions(base: Path) -> list[Path]:
 def _session(session: Path) -> Iterator[dict[str, object]]:
     for labels in children(session / "dialog" / "EmoEvaluation"):
         if labels.suffix == ".txt" and labels.is_file():
+            rows = _dialogue(labels)
             texts = _transcriptions(session / "dialog" / "transcriptions" / labels.name)
-            for row in _dialogue(labels):
+            for row in rows:
                 name = row["native_id"]
                 yield {
                     **row,
@@ -150,7 +151,7 @@ def _published() -> dict[str, int]:
 
 
 def _counts(rows: pd.DataFrame) -> dict[str, int]:
-    """The same counts as ``_published``, of what was read."""
+    """Return the same counts as ``_published``, of what was read."""
     dialogue, code, speaker = (rows[column].astype(str) for column in ("session", "emotion_raw", "speaker"))
     merged = code.replace({"hap": "hap+exc", "exc": "hap+exc"})
     return {

@@ -51,7 +51,7 @@ _FILE_NAME = r"MSP-PODCAST_(\d{4}|test3)_\d{4}(?:_\d{4})?\.wav"
 
 
 def read(root: Path, release: str, check_counts: bool) -> pd.DataFrame:
-    """The Examples table of one release, labels on the native scale of 1 to 7.
+    """Return the Examples table of one release, labels on the native scale of 1 to 7.
 
     Raises InputError for another release than the one named, a label file or value that cannot be used, or damaged audio.
     """
@@ -86,7 +86,7 @@ def _label_files(folder: Path) -> list[Path]:
 
 
 def _folder(base: Path, start: str) -> Path | None:
-    """The folder of that name, whatever its case and plural: re-packaged releases differ."""
+    """Return the folder of that name, whatever its case and plural: re-packaged releases differ."""
     return next((d for d in children(base) if d.name.lower() in (start, f"{start}s") and d.is_dir()), None)
 
 

@@ -35,7 +35,7 @@ _NESTED = 3  # levels of folders between the root and the actors: archives unpac
 
 
 def read(root: Path, release: str, check_counts: bool) -> pd.DataFrame:
-    """The Examples table; ``fold`` is EmoBox's speaker-disjoint fold, dimensions and their scale are null.
+    """Return the Examples table; ``fold`` is EmoBox's speaker-disjoint fold, dimensions and their scale are null.
 
     Raises InputError for a root without Actor_ folders, a file name that does not follow the grammar, or damaged audio.
     """

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from emofuse.reporting.setting import LATE_FUSION, Setting
+from emofuse.reporting.setting import Setting
 from emofuse.scores import CLASS_TARGET, outcomes_of_run
 
 CONFUSION_TASK = "emotion4"  # Figure 2
@@ -93,4 +93,4 @@ def mean_history(history: pd.DataFrame, model: str, task: str, corpus: str) -> p
 def order_of(models: pd.Series, setting: Setting) -> list[str]:
     """List the models that occur, in the order of the paper's tables."""
     present = set(models)
-    return [m for m in setting.models if m in present] + sorted(present - set(setting.models) - {LATE_FUSION})
+    return [m for m in setting.models if m in present] + sorted(present - set(setting.models))

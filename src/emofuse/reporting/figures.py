@@ -21,7 +21,7 @@ _STYLES = {
 }
 _OTHER_STYLE = ("#56B4E9", "solid")
 _FORMATS = ("svg", "png")
-_HIGH_CONTRAST = 0.55  # share above which the cell is so dark that its text must be white
+_HIGH_CONTRAST = 0.65  # share above which the cell is so dark that its text must be white
 
 
 def confusion(table: pd.DataFrame, corpus: str, models: Sequence[str]) -> Figure:

@@ -6,7 +6,10 @@ import pandas as pd
 
 from emofuse.reporting.setting import Setting, corpus_name, model_name
 
-_MORE = "More: [all t-tests](tables/tests.md) · [the paper's own marks, recomputed](tables/paper_marks.md) · [metrics.json](metrics.json)"
+_MORE = (
+    "More: [all scores](tables/scores.md) · [all t-tests](tables/tests.md) · [the paper's own marks, recomputed](tables/paper_marks.md) · "
+    "[metrics.json](metrics.json)"
+)
 _HOW_TO_READ = """\
 * **ours** is computed from this study's predictions alone; **paper** is printed in paper A. "not run": the cell is not part of this study;
   "undefined": a run has no finite prediction, or the metric does not exist for it (a constant prediction has no PCC).
@@ -33,7 +36,7 @@ def page(
         *study_tables,
         _MORE,
         "## Figures",
-        *(f"![{caption}]({path}.svg)\n\n{caption}" for path, caption in figures.items()),
+        *(f"![{path.rpartition('/')[2].replace('_', ' ')}]({path}.svg)\n\n{caption}" for path, caption in figures.items()),
         "" if figures else "None: no run that a figure of the paper shows is part of this study.",
         "## What differs from the paper",
         "\n".join(f"* {sentence}" for sentence in setting.deviations) or "Nothing that was stated to this report.",
@@ -51,7 +54,7 @@ def _roles(setting: Setting) -> list[tuple[str, str]]:
 def _what_was_run(scores: pd.DataFrame) -> str:
     lines = []
     own = scores[(scores["partition"] == "test") & (scores["corpus"] == scores["test_corpus"]) & (scores["pooling"] == "pooled")]
-    for (task, corpus), cell in own.groupby(["task", "corpus"], sort=True):
+    for (task, corpus), cell in own.groupby(["task", "corpus"], sort=False):
         seeds, folds, examples = cell.loc[cell["seed"] >= 0, "seed"].nunique(), cell["n_folds"].max(), cell["n_examples"].max()
         names = ", ".join(model_name(str(m)) for m in sorted(cell["model"].unique()))
         size = f"{folds} {'fold' if folds == 1 else 'folds'}, {seeds} {'seed' if seeds == 1 else 'seeds'}, {examples} test examples"

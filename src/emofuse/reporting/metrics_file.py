@@ -6,7 +6,7 @@ import pandas as pd
 
 from emofuse.metrics import mean_sd
 from emofuse.reporting.setting import Setting, main_metrics
-from emofuse.scores import tested
+from emofuse.scores import reported
 
 _DIGITS = 5
 
@@ -14,12 +14,12 @@ _DIGITS = 5
 def metrics(scores: pd.DataFrame, comparisons: pd.DataFrame, setting: Setting) -> dict[str, Any]:
     """Nest the reported scores: task -> training corpus -> test corpus -> target -> model -> {metric: mean over seeds, sd, n}.
 
-    Numbers have five digits. The metric is UAR for classes, CCC within a corpus and PCC across corpora. The model under study also has ``p_vs_audio``. An undefined
-    number is null; sd is left out for a single seed. Keys are sorted, so equal results give equal text.
+    Numbers have five digits and keys are sorted, so equal results give equal text. The metric is UAR for classes, CCC within a corpus and
+    PCC across corpora. The model under study also has ``p_vs_audio``. An undefined number is null; sd is left out for a single seed.
     """
     tree: dict[str, Any] = {}
     keys = ["task", "corpus", "test_corpus", "target", "model", "metric"]
-    for key, rows in tested(scores).groupby(keys, sort=True):
+    for key, rows in reported(scores).groupby(keys, sort=True):
         task, corpus, test_corpus, target, model, metric = (str(part) for part in key)
         if metric not in main_metrics(corpus, test_corpus):
             continue

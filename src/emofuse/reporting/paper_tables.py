@@ -10,7 +10,7 @@ import pandas as pd
 from emofuse.metrics import mean_sd
 from emofuse.reporting import numbers
 from emofuse.reporting.setting import Setting, corpus_name, metric_name, model_name
-from emofuse.scores import CLASS_TARGET, best_on_dev, tested
+from emofuse.scores import CLASS_TARGET, best_on_dev, reported
 
 TITLES = {
     1: "UAR (%) of four classes of emotion, within and across corpora; chance is 25 %",
@@ -30,7 +30,7 @@ def paper_table(number: int, paper_values: pd.DataFrame, scores: pd.DataFrame, c
     paper_marks. Our models that the paper's table lacks come last, without printed numbers. Table 4 shows the best run on dev.
     """
     printed = _printed(number, paper_values)
-    ours = tested(scores)
+    ours = reported(scores)
     best = ours.merge(best_on_dev(scores), on=["task", "corpus", "model", "seed"])
     ours = best if number == _BEST_RUN_TABLE else ours[ours["seed"] >= 0]  # late fusion is one derived run
     columns = printed[_COLUMN].drop_duplicates()
@@ -63,20 +63,21 @@ def _printed(number: int, paper_values: pd.DataFrame) -> pd.DataFrame:
     percent = table["metric"] == "uar_percent"
     task = table["target"].str.partition(":")
     symbols = {"cnn14": "∗", "bert": "†"}  # the paper's baselines, whatever ours are
-    columns = dict(
-        task=task[0],
-        target=[t if d else (CLASS_TARGET if p else n) for n, d, t, p in zip(task[0], task[1], task[2], percent, strict=True)],
-        metric=table["metric"].where(~percent, "uar"),
-        paper_mean=table["mean"].where(~percent, table["mean"] / 100),
-        paper_sd=table["spread"].where(~percent, table["spread"] / 100),
-        paper_marks=["".join(symbols[m] for m in str(marks).split()) if isinstance(marks, str) else "" for marks in table["marks"]],
-    )
-    return pd.DataFrame({**dict(table.items()), **columns})
+    columns: dict[str, Any] = {
+        "task": task[0],
+        "target": [t if d else (CLASS_TARGET if p else n) for n, d, t, p in zip(task[0], task[1], task[2], percent, strict=True)],
+        "metric": table["metric"].where(~percent, "uar"),
+        "paper_mean": table["mean"].where(~percent, table["mean"] / 100),
+        "paper_sd": table["spread"].where(~percent, table["spread"] / 100),
+        "paper_marks": ["".join(symbols[m] for m in str(marks).split()) if isinstance(marks, str) else "" for marks in table["marks"]],
+    }
+    return table.assign(**columns)
 
 
 def _where(frame: pd.DataFrame, model: str, column: dict[str, Any]) -> pd.DataFrame:
-    keep = (frame["model"] == model) & (frame["corpus"] == column["train"]) & (frame["test_corpus"] == column["test"])
-    return frame[keep & (frame["task"] == column["task"]) & (frame["target"] == column["target"]) & (frame["metric"] == column["metric"])]
+    keep: pd.Series[bool] = (frame["model"] == model) & (frame["corpus"] == column["train"]) & (frame["test_corpus"] == column["test"])
+    keep &= (frame["task"] == column["task"]) & (frame["target"] == column["target"]) & (frame["metric"] == column["metric"])
+    return frame.loc[keep]
 
 
 def _marks(tests: pd.DataFrame, model: str, setting: Setting) -> str:
@@ -96,15 +97,19 @@ def markdown(table: pd.DataFrame, setting: Setting) -> str:
     number = int(table["table"].iloc[0])
     columns = table[_COLUMN].drop_duplicates()
     blocks = [columns] if len(columns) <= _WIDEST else [block for _, block in columns.groupby("train", sort=False)]
-    grids = [_grid(table.merge(block, on=_COLUMN), block) for block in blocks]
+    grids = []
+    for block in blocks:
+        heading = [f"Trained on {corpus_name(block['train'].iloc[0])}, tested on:"] if len(blocks) > 1 else []
+        grids += [*heading, _grid(table.merge(block, on=_COLUMN), block, train_stated=len(blocks) > 1)]
     return "\n\n".join([f"**Table {number}. {TITLES[number]}.**", *grids, _legend(table, setting)])
 
 
-def _grid(table: pd.DataFrame, columns: pd.DataFrame) -> str:
+def _grid(table: pd.DataFrame, columns: pd.DataFrame, train_stated: bool) -> str:
     routes = columns[["train", "test"]].drop_duplicates()
     header = ["model", ""]
     for column in columns.to_dict("records"):
-        route = f"{corpus_name(column['train'])} → {corpus_name(column['test'])} " if len(routes) > 1 else ""
+        train = "" if train_stated else f"{corpus_name(column['train'])} → "
+        route = f"{train}{corpus_name(column['test'])} " if len(routes) > 1 else ""
         target = "" if column["target"] == CLASS_TARGET else f"{column['target']} "
         header.append(f"{route}{target}{metric_name(column['metric'])}")
     rows = []

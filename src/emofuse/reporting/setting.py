@@ -1,11 +1,12 @@
 """What a report has to know beside the tables: the model under study, its baselines, the level, and what is not as in the paper."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 LATE_FUSION = "late_fusion"
 
 _MODEL_NAMES = {LATE_FUSION: "LF"}
-_CORPUS_NAMES = {"msp_podcast": "MSP-Podcast"}
+_CORPUS_NAMES = {"msp_podcast": "MSP-Podcast", "iemocap": "IEMOCAP"}
 _METRIC_NAMES = {"uar": "UAR %"}
 
 # the metric that the paper reports: UAR for classes, CCC within a corpus, PCC across corpora, whose rating scales differ (section 4)
@@ -52,6 +53,12 @@ def corpus_name(corpus: str) -> str:
 def metric_name(metric: str) -> str:
     """As the paper prints it."""
     return _METRIC_NAMES.get(metric, metric.upper())
+
+
+def in_paper_order(corpora: Iterable[str]) -> list[str]:
+    """The paper's corpora first, in the order of its tables, then the others by name."""
+    order = list(_CORPUS_NAMES)
+    return sorted(set(corpora), key=lambda name: (order.index(name) if name in order else len(order), name))
 
 
 def main_metrics(corpus: str, test_corpus: str) -> tuple[str, ...]:

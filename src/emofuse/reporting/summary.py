@@ -4,7 +4,7 @@ import pandas as pd
 
 from emofuse.metrics import mean_sd
 from emofuse.reporting import numbers
-from emofuse.reporting.setting import Setting, corpus_name, main_metrics, metric_name, model_name
+from emofuse.reporting.setting import Setting, corpus_name, in_paper_order, main_metrics, metric_name, model_name
 from emofuse.scores import CLASS_TARGET
 
 _TASK_ORDER = ["emotion4", "arousal", "valence", "dominance", "avd"]
@@ -31,19 +31,28 @@ def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
     def place(names: list[str], column: str) -> "pd.Series[int]":
         return frame[column].map(lambda name: names.index(name) if name in names else len(names))
 
+    corpora = in_paper_order({*frame["corpus"], *frame["test_corpus"]})
     order = frame.assign(
         _task=place(_TASK_ORDER, "task"),
+        _corpus=place(corpora, "corpus"),
+        _other=place(corpora, "test_corpus"),
         _away=frame["corpus"] != frame["test_corpus"],
         _target=place(targets, "target"),
         _metric=place(_METRIC_ORDER, "metric"),
     )
-    keys = ["_task", "corpus", "_away", "test_corpus", "_target", "_metric"]
+    keys = ["_task", "_corpus", "_away", "_other", "_target", "_metric"]
     return frame.loc[order.sort_values(keys, kind="stable").index].reset_index(drop=True)
 
 
-def scores_markdown(scores: pd.DataFrame, setting: Setting) -> str:
-    """All test scores: a row per task, corpora, target, metric and pooling; a column per model."""
+def _is_main(frame: pd.DataFrame) -> "pd.Series[bool]":
+    main = [metric in main_metrics(c, t) for c, t, metric in zip(frame["corpus"], frame["test_corpus"], frame["metric"], strict=True)]
+    return pd.Series(main, index=frame.index, dtype=bool)
+
+
+def scores_markdown(scores: pd.DataFrame, setting: Setting, main_only: bool = False) -> str:
+    """Test scores, a row per task, corpora, target, metric and pooling, a column per model; or those in the paper's metrics only."""
     table = all_scores(scores, "test")
+    table = table[_is_main(table)] if main_only else table
     table = table[(table["n_folds"] > 1) | (table["pooling"] == "pooled") | (table["corpus"] != table["test_corpus"])]
     table = table.assign(pooling=table["pooling"].where(table["n_folds"] > 1, "one fold"))
     table = table.drop_duplicates([*_ROW, "pooling", "model"])  # of one fold, pooled and folds are equal
@@ -59,15 +68,16 @@ def scores_markdown(scores: pd.DataFrame, setting: Setting) -> str:
         "Mean (standard deviation, ddof 1) over seeds. Folds: pooled is one metric over all folds' test examples; folds is the mean of the "
         f"folds' metrics. {setting.caption}"
     )
-    return "\n\n".join(["**All test scores.**", numbers.grid(header, rows, text_columns=5), note.strip()])
+    return "\n\n".join(
+        ["**Test scores.**" if main_only else "**All test scores.**", numbers.grid(header, rows, text_columns=5), note.strip()]
+    )
 
 
-def tests_markdown(comparisons: pd.DataFrame, setting: Setting, study_only: bool = False) -> str:
+def comparisons_markdown(comparisons: pd.DataFrame, setting: Setting, study_only: bool = False) -> str:
     """The t-tests; with ``study_only`` those of the model under study in the metrics that the paper reports."""
     table = _ordered(comparisons)
     if study_only:
-        main = [r["metric"] in main_metrics(r["corpus"], r["test_corpus"]) for r in table[_ROW].to_dict("records")]
-        table = table[pd.Series(main, index=table.index, dtype=bool) & (table["model"] == setting.model)]
+        table = table[_is_main(table) & (table["model"] == setting.model)]
     rows = []
     for r in table.to_dict("records"):
         sides = [numbers.score(r["metric"], r["mean"], r["sd"]), numbers.score(r["metric"], r["reference_mean"], r["reference_sd"])]
@@ -83,9 +93,9 @@ def tests_markdown(comparisons: pd.DataFrame, setting: Setting, study_only: bool
     header = ["task", "train → test", "target", "metric", "model", "against", "model's", "other's", "t", "df", "p", "p Welch", "g", "n"]
     title = f"**t-tests of {model_name(setting.model)}.**" if study_only else "**All t-tests.**"
     note = (
-        f"Two-sided, independent, pooled variance, over seeds; g is Hedges' g; no correction for the number of tests, as in the "
-        f"paper, so about {setting.alpha:.0%} of tests without an effect fall below {setting.alpha:g}. A dash: fewer than two seeds, no variance, or "
-        f"an undefined score. {setting.caption}"
+        "Two-sided, independent, pooled variance, over seeds; g is Hedges' g. No correction for the number of tests, as in the paper: "
+        f"about {setting.alpha:.0%} of tests without an effect fall below {setting.alpha:g}. A dash: fewer than two seeds, no variance "
+        f"or an undefined score. {setting.caption}"
     )
     return "\n\n".join([title, numbers.grid(header, rows, text_columns=6), note.strip()])
 

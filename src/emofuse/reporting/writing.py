@@ -9,7 +9,7 @@ import pandas as pd
 
 from emofuse.reporting import figure_data, figures, index, paper_tables, summary
 from emofuse.reporting.metrics_file import metrics
-from emofuse.reporting.setting import LATE_FUSION, Setting, corpus_name
+from emofuse.reporting.setting import LATE_FUSION, Setting, corpus_name, in_paper_order
 from emofuse.scores import best_on_dev
 
 _OWNED = ("tables", "figures", "plots", "metrics.json", "index.md")  # what write replaces in the folder; the index last
@@ -61,9 +61,12 @@ def _write_tables(
         _save(folder / f"table{number}", table, paper_texts[-1])
     scores_text = summary.scores_markdown(scores, setting)
     _save(folder / "scores", summary.all_scores(scores), scores_text)
-    _save(folder / "tests", comparisons, summary.tests_markdown(comparisons, setting))
+    _save(folder / "tests", comparisons, summary.comparisons_markdown(comparisons, setting))
     _save(folder / "paper_marks", paper_marks, summary.paper_marks_markdown(paper_marks, setting.alpha))
-    return paper_texts, [scores_text, summary.tests_markdown(comparisons, setting, study_only=True)]
+    return paper_texts, [
+        summary.scores_markdown(scores, setting, main_only=True),
+        summary.comparisons_markdown(comparisons, setting, study_only=True),
+    ]
 
 
 def _save(stem: Path, table: pd.DataFrame, text: str) -> None:
@@ -81,9 +84,8 @@ def _write_figures(
     """Draw what the frames allow; returns each figure's path below ``folder``, without suffix, and its caption."""
     best = best_on_dev(scores)
     captions: dict[str, str] = {}
-    corpora = list(dict.fromkeys(scores["corpus"]))
     plotted = pd.DataFrame(columns=["actual", "predicted"])
-    for corpus in corpora:
+    for corpus in in_paper_order(scores["corpus"]):
         chosen = figure_data.decisions(predictions, best, corpus)
         models = [m for m in figure_data.order_of(chosen["model"], setting) if m != LATE_FUSION]  # not in the paper's Figure 2
         if models:
@@ -100,12 +102,11 @@ def _write_figures(
                 figures.residuals(lines, corpus, figure_data.order_of(lines["model"], setting)), folder / f"figures/residuals_{corpus}"
             )
             captions[f"figures/residuals_{corpus}"] = _caption(setting, _RESIDUALS, corpus)
-    for (task, corpus), runs in history.groupby(["task", "corpus"], sort=True):
-        title = f"{task} on {corpus_name(str(corpus))}"
-        figures.save(
-            figures.training(runs, title, figure_data.order_of(runs["model"], setting)), folder / f"figures/training_{task}_{corpus}"
-        )
-        captions[f"figures/training_{task}_{corpus}"] = f"Training of `{task}` on {corpus_name(str(corpus))}. {_TRAINING}"
+    for task, corpus in history[["task", "corpus"]].drop_duplicates().itertuples(index=False):
+        runs = history[(history["task"] == task) & (history["corpus"] == corpus)]
+        stem, title = f"figures/training_{task}_{corpus}", f"{task} on {corpus_name(corpus)}"
+        figures.save(figures.training(runs, title, figure_data.order_of(runs["model"], setting)), folder / stem)
+        captions[stem] = f"Training of {title}. {_TRAINING}"
     _csv(plotted, folder / "plots/confusion.csv")
     _csv(_plotted_history(history, setting), folder / "plots/training.csv")
     return captions
@@ -123,8 +124,8 @@ _CONFUSION = (
     "of the row; in brackets, for fusion models, the change of the count against {audio}."
 )
 _RESIDUALS = (
-    "Figure 3 on {corpus}: least-squares lines of truth − prediction over truth, multitask runs that were best on dev. A falling residual "
-    "bias is a flat line; a steep one shrinks towards the middle of the scale."
+    "Figure 3 on {corpus}: least-squares lines of truth − prediction over truth, multitask runs that were best on dev. A flat line: errors "
+    "do not depend on the truth; a rising one: predictions shrink towards the middle of the scale."
 )
 _TRAINING = "Every run is a line; a ring marks the epoch whose weights were kept."
 

@@ -131,17 +131,24 @@ def _work(job: Job, store: Store, device: str, messages: Connection, log_file: P
     logging.basicConfig(level=logging.INFO, filename=log_file, format=LOG_FORMAT, force=True)
 
     def report(epoch: Epoch, epochs: int) -> None:
-        messages.send(("epoch", f"{job.name} epoch {epoch.epoch}/{epochs} dev {epoch.dev_score:.3f}"))
+        _tell(messages, "epoch", f"{job.name} epoch {epoch.epoch}/{epochs} dev {epoch.dev_score:.3f}")
 
     try:
         execute(job, store, device, report)
     except InputError as error:
-        messages.send(("error", str(error)))
+        _tell(messages, "error", str(error))
         raise SystemExit(1) from None
     except Exception as error:
         logging.getLogger("runs").error("%s failed:\n%s", job.name, traceback.format_exc())
-        messages.send(("error", f"{job.name}: {type(error).__name__}: {' '.join(str(error).split())[:300]}"))
+        _tell(messages, "error", f"{job.name}: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
         raise SystemExit(1) from None
+
+
+def _tell(messages: Connection, kind: str, text: str) -> None:
+    try:
+        messages.send((kind, text))
+    except BrokenPipeError:  # the parent is gone
+        os._exit(1)
 
 
 def _end_with_parent() -> None:

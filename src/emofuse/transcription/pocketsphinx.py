@@ -1,0 +1,46 @@
+"""PocketSphinx with the US English model that its package ships: offline, small, far from the accuracy of the paper's DeepSpeech.
+
+Its decoder carries state from one utterance to the next (the acoustic scores of an utterance depend on those before it), so every
+example is decoded by a decoder that has heard nothing before. The order of examples and the number of processes change no text.
+"""
+
+import math
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pocketsphinx import Decoder  # type: ignore[import-untyped]
+
+from emofuse import audio, isolation, params
+from emofuse.transcription import clips
+
+_fresh: list[Any] = []  # the worker's decoder; its children use copies
+
+
+def recognise(examples: pd.DataFrame, root: Path, settings: params.Transcription, jobs: int) -> Iterator[tuple[str, float | None]]:
+    """Text and natural-log posterior of each example's best hypothesis; empty text and no confidence where nothing was heard."""
+    options = settings.pocketsphinx.model_dump()
+
+    def load() -> None:
+        _fresh[:] = [Decoder(samprate=audio.SAMPLE_RATE_HZ, loglevel="FATAL", **options)]
+
+    return isolation.each(_decode, clips.of(examples, root), jobs, "pocketsphinx", prepare=load)
+
+
+def model_name(settings: params.Transcription) -> str:
+    """The version of the package names its model."""
+    del settings
+    return f"pocketsphinx {version('pocketsphinx')} en-us"
+
+
+def _decode(clip: clips.Clip) -> tuple[str, float | None]:
+    decoder = _fresh[0]
+    decoder.start_utt()
+    decoder.process_raw(clips.samples(clip).tobytes(), full_utt=True)
+    decoder.end_utt()
+    best = decoder.hyp()
+    if best is None or not best.hypstr:
+        return "", None
+    return best.hypstr, math.log(best.prob) if best.prob > 0 else None

@@ -1,0 +1,219 @@
+import importlib.util
+import os
+import signal
+import sys
+import textwrap
+import time
+from pathlib import Path
+from subprocess import Popen
+
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+
+from emofuse import cells, study, tables, tasks
+from emofuse.errors import InputError
+from emofuse.runners import local
+from emofuse.runs import Store
+from emofuse.study import Cell
+
+_spec = importlib.util.spec_from_file_location("study_on_disk", Path(__file__).with_name("study_on_disk.py"))
+assert _spec and _spec.loader
+study_on_disk = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(study_on_disk)
+
+CELL = Cell("emotion4", "msp_podcast", "mfcnn14")
+STORE = Store(Path("runs"))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study_on_disk.write()
+
+
+def execute(params, cell=CELL, store=STORE, code="code"):
+    jobs = cells.jobs(params, cell, code)
+    missing = [j for j in jobs if not cells.finished(j, store)]
+    local.run(missing, store, 2, "cpu", Path("log"))
+    return len(missing), *cells.collect(tasks.TASKS[cell.task], cell, jobs, store)
+
+
+def keys(params, cell=CELL, code="code"):
+    return [j.fit_key for j in cells.jobs(params, cell, code)]
+
+
+def test_a_cell_runs_every_fold_and_seed_and_predicts_the_other_corpus_too():
+    cell = Cell("emotion4", "iemocap", "cnn14")
+    executed, predictions, history = execute(study_on_disk.load(), cell)
+    assert executed == 6 and set(zip(history["fold"], history["seed"], strict=True)) == {(f"fold{k}", s) for k in (1, 2, 3) for s in (0, 1)}
+    tables.check(predictions, tables.PREDICTIONS, "predictions")
+    tables.check(history, tables.HISTORY, "history")
+    counts = predictions.groupby(["fold", "seed", "partition", "test_corpus"])["example_id"].nunique()
+    assert (counts.xs("iemocap", level="test_corpus") == 16).all() and (counts.xs("msp_podcast", level="test_corpus") == 16).all()
+    assert np.allclose(predictions.groupby(["fold", "seed", "partition", "test_corpus", "example_id"])["prediction"].sum(), 1)
+    assert (history.groupby(["fold", "seed"])["selected"].sum() == 1).all()
+
+
+def test_a_planted_signal_is_learnt_on_dev_and_test():
+    p = study_on_disk.load(epochs=25)
+    _, predictions, _ = execute(p, Cell("emotion4", "msp_podcast", "cnn14"))
+    test = predictions[(predictions["partition"] == "test") & (predictions["test_corpus"] == "msp_podcast") & (predictions["seed"] == 0)]
+    wide = test.pivot(index="example_id", columns="target", values=["truth", "prediction"])
+    assert (wide["truth"].idxmax(axis=1) == wide["prediction"].idxmax(axis=1)).mean() > 0.6
+
+
+def test_a_second_call_executes_nothing_and_another_store_gives_the_same_bits():
+    p = study_on_disk.load()
+    executed, first, _ = execute(p)
+    again, second, _ = execute(p)
+    elsewhere, third, _ = execute(p, store=Store(Path("elsewhere")))
+    assert (executed, again, elsewhere) == (2, 0, 2)
+    pd.testing.assert_frame_equal(first, second, check_exact=True)
+    pd.testing.assert_frame_equal(first, third, check_exact=True)
+
+
+def with_change(p, **sections):
+    data = p.model_dump()
+    for path, value in sections.items():
+        section = data
+        *parts, last = path.split("__")
+        for part in parts:
+            section = section[part]
+        section[last] = value
+    return type(p).model_validate(data)
+
+
+def test_a_new_seed_leaves_the_keys_of_the_others_alone():
+    p = study_on_disk.load()
+    assert keys(with_change(p, seeds__toy=[0, 1, 2]))[:2] == keys(p)
+
+
+@pytest.mark.parametrize("path", ["models__mfcnn14__learning_rate", "models__mfcnn14__block_dropout", "sizes__toy__mfcnn14__crop_s"])
+def test_a_setting_of_the_model_changes_its_keys(path):
+    p = study_on_disk.load()
+    assert not set(keys(with_change(p, **{path: 0.3}))) & set(keys(p))
+
+
+@pytest.mark.parametrize("path", ["models__cnn14__learning_rate", "execution__jobs", "sizes__paper__mfcnn14__crop_s"])
+def test_what_the_run_does_not_use_changes_no_key(path):
+    p = study_on_disk.load()
+    assert keys(with_change(p, **{path: 3 if "jobs" in path else 0.3})) == keys(p)
+
+
+def test_code_and_training_labels_change_the_keys_and_test_labels_do_not():
+    p = study_on_disk.load()
+    before = keys(p)
+    assert not set(keys(p, code="other")) & set(before)
+    for split, same in (("test1", True), ("train", False), ("dev", False)):
+        study_on_disk.write()
+        frame = tables.read(study.examples_file("msp_podcast"), tables.EXAMPLES)
+        row = frame.index[frame["split"] == split][0]
+        frame.loc[row, "emotion"] = "sad" if frame.loc[row, "emotion"] != "sad" else "angry"
+        tables.write(frame, study.examples_file("msp_podcast"), tables.EXAMPLES)
+        assert (keys(p) == before) is same, split
+
+
+def test_new_features_of_the_other_corpus_cost_predictions_and_no_training():
+    p = study_on_disk.load()
+    execute(p)
+    fits = {j.fit_key: (Path("runs/fits") / j.fit_key / "manifest.json").stat().st_mtime_ns for j in cells.jobs(p, CELL, "code")}
+    study_on_disk._write_corpus("iemocap", np.random.default_rng(99))
+    executed, _, _ = execute(p)
+    assert executed == 2
+    assert fits == {k: (Path("runs/fits") / k / "manifest.json").stat().st_mtime_ns for k in fits}
+
+
+def test_a_diverging_run_is_named_and_the_finished_ones_are_kept():
+    p = with_change(study_on_disk.load(), models__mfcnn14__learning_rate=1e18)
+    with pytest.raises(InputError, match=r"emotion4/msp_podcast/mfcnn14 official seed \d: loss (nan|inf) at epoch 1, step") as error:
+        execute(p)
+    assert "\n" not in str(error.value) and not list(Path("runs/fits").glob("*"))
+
+
+def test_a_crop_longer_than_the_shortest_example_is_refused():
+    with pytest.raises(InputError, match=r"crop_s is 90 frames, the shortest example of msp_podcast has 41"):
+        execute(study_on_disk.load(crop_s=0.9))
+
+
+def test_an_unknown_fold_lists_those_that_exist():
+    p = with_change(study_on_disk.load(), folds__toy={"msp_podcast": ["Ses01F"]})
+    with pytest.raises(InputError, match=r"\['official'\], found \['Ses01F'\]"):
+        keys(p)
+
+
+SLOW = {"epochs": 400}
+PROGRAM = """
+import sys
+sys.path.insert(0, {tests!r})
+import study_on_disk
+from pathlib import Path
+from emofuse import cells
+from emofuse.runners import local
+from emofuse.runs import Store
+from emofuse.study import Cell
+
+if __name__ == "__main__":
+    store = Store(Path("runs"))
+    jobs = cells.jobs(study_on_disk.load(epochs={epochs}), Cell("emotion4", "msp_podcast", "cnn14"), "code")
+    local.run([j for j in jobs if not cells.finished(j, store)], store, 2, "cpu", Path("log"))
+"""
+
+
+def start(epochs):
+    program = Path(f"stage{epochs}.py")
+    program.write_text(textwrap.dedent(PROGRAM.format(tests=str(Path(__file__).parent), epochs=epochs)))
+    process = Popen([sys.executable, str(program)], stderr=Path("stderr").open("w"), start_new_session=True)
+    log = Path("log")
+    deadline = time.monotonic() + 90
+    while not (log.exists() and log.read_text().count("epoch") > 4):
+        assert process.poll() is None and time.monotonic() < deadline, Path("stderr").read_text()
+        time.sleep(0.05)
+    return process
+
+
+def workers(process):
+    """Processes of the stage's session that train: those with PyTorch's library mapped."""
+    return [p for p in psutil.process_iter() if p.pid != process.pid and p.is_running() and _session(p.pid) == process.pid]
+
+
+def _session(pid):
+    try:
+        return os.getsid(pid)
+    except (ProcessLookupError, PermissionError):
+        return -1
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_ending_the_stage_ends_its_workers_and_publishes_nothing_half(sent):
+    process = start(400)
+    os.kill(process.pid, sent)
+    process.wait(20)
+    deadline = time.monotonic() + 10
+    while [p for p in workers(process) if p.status() != psutil.STATUS_ZOMBIE] and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not [p for p in workers(process) if p.status() != psutil.STATUS_ZOMBIE]
+    assert not list(Path("runs/fits").glob("*"))
+
+
+def test_a_killed_fork_server_is_one_clear_line():
+    process = start(400)
+    server = psutil.Process(next(p for p in workers(process) if p.ppid() != process.pid).ppid())
+    server.kill()
+    assert process.wait(120) != 0
+    last = Path("stderr").read_text().strip().splitlines()[-1]
+    assert "InputError: emotion4/msp_podcast/cnn14 official seed" in last and "call again" in last
+
+
+def test_a_killed_worker_is_told_by_name_and_a_second_call_finishes():
+    process = start(400)
+    victim = next(p for p in workers(process) if p.ppid() != process.pid)  # not the fork server, whose parent is the stage
+    victim.kill()
+    assert process.wait(120) != 0
+    assert "ended by SIGKILL" in Path("stderr").read_text()
+    Path("log").unlink()
+    executed, predictions, _ = execute(study_on_disk.load(epochs=400), Cell("emotion4", "msp_podcast", "cnn14"))
+    assert executed in (1, 2)  # the other run may have finished
+    _, undisturbed, _ = execute(study_on_disk.load(epochs=400), Cell("emotion4", "msp_podcast", "cnn14"), store=Store(Path("clean")))
+    pd.testing.assert_frame_equal(predictions, undisturbed, check_exact=True)

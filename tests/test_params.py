@@ -1,0 +1,86 @@
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from emofuse import params, study
+from emofuse.errors import InputError
+
+DATA = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text(encoding="utf-8"))
+
+
+def changed(keys, value):
+    data = copy.deepcopy(DATA)
+    section = data
+    *path, last = keys.split(".")
+    for part in path:
+        section = section[part]
+    if value is None:
+        del section[last]
+    else:
+        section[last] = value
+    return data
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "words"),
+    [
+        ("models.cnn14.learning_rat", 0.1, ["models.cnn14.learning_rat", "did you mean 'learning_rate'"]),
+        ("modle", "cnn14", ["unknown key 'modle'", "did you mean 'model'"]),
+        ("models.cnn14.pool", None, ["'models.cnn14.pool' is missing"]),
+        ("model", "cnn15", ["'model' expects", "'mfcnn14'", "found 'cnn15'"]),
+        ("tasks", ["emotion5"], ["'tasks.0'", "found 'emotion5'"]),
+        ("scale", "big", ["'scale'", "found 'big'"]),
+        ("seeds.toy", ["one"], ["'seeds.toy.0'", "valid integer"]),
+        ("sizes.toy.cnn14.epochs", "30", ["'sizes.toy.cnn14.epochs'", "valid integer"]),
+        ("sizes.toy.cnn14.widths", [4, 8], ["'sizes.toy.cnn14.widths'", "6 items"]),
+        ("models.mfcnn14.block_dropout", 1.5, ["'models.mfcnn14.block_dropout'", "less than 1"]),
+        ("corpora.iemocap.protocol", "random", ["'corpora.iemocap.protocol'", "found 'random'"]),
+    ],
+)
+def test_a_wrong_key_or_value_is_named_with_what_was_expected(keys, value, words):
+    with pytest.raises(InputError) as error:
+        params.parse(changed(keys, value))
+    assert all(word in str(error.value) for word in words) and "\n" not in str(error.value)
+
+
+def test_an_unknown_corpus_lists_the_known_ones():
+    with pytest.raises(InputError, match=r"no 'iemocup'; it has \['iemocap', 'msp_podcast'\]"):
+        params.parse(DATA).corpus("iemocup")
+
+
+def test_a_missing_or_broken_file_is_one_line(tmp_path):
+    with pytest.raises(InputError, match="found no file"):
+        params.load(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("a: [1,\nb: 2")
+    with pytest.raises(InputError, match="not valid YAML") as error:
+        params.load(tmp_path / "params.yaml")
+    assert "\n" not in str(error.value)
+
+
+def test_paper_scale_is_the_paper():
+    """A §4.2: 60 epochs, learning rate 0.01, batches of 64, Nesterov 0.9, five runs; BERT 2e-5, 1000 and 100 steps, batch 32, 4 epochs."""
+    p = params.parse(DATA)
+    for model in ("cnn14", "sfcnn14", "mfcnn14"):
+        size, structure = getattr(p.sizes.paper, model), getattr(p.models, model)
+        assert (size.epochs, size.batch_size, size.widths) == (60, 64, [64, 128, 256, 512, 1024, 2048])
+        assert (structure.learning_rate, structure.momentum, structure.pool) == (0.01, 0.9, "max")
+    bert = p.sizes.paper.bert
+    assert (bert.learning_rate, bert.epochs, bert.batch_size, bert.warmup_steps, bert.total_steps) == (2e-5, 4, 32, 100, 1000)
+    assert (p.models.bert.beta1, p.models.bert.beta2, p.models.bert.epsilon, p.models.bert.weight_decay) == (0.9, 0.999, 1e-6, 0.0)
+    assert len(p.seeds.paper) == 5 and p.folds.paper == {} and p.text_encoder.paper.name == "bert-base-uncased"
+    assert p.corpora["msp_podcast"].transcripts.paper == "deepspeech" and p.features.text_embeddings.max_tokens == 128
+
+
+def test_the_papers_matrix_is_735_runs():
+    """models x tasks x folds x seeds: MSP-Podcast 75 + 10 with BERT, IEMOCAP 600 + 50 with BERT."""
+    data = changed("scale", "paper") | {"tasks": ["emotion4", "arousal", "valence", "dominance", "avd"]}
+    p = params.parse(data)
+    folds = {"msp_podcast": 1, "iemocap": 10}
+    assert sum(folds[c.corpus] * len(p.seeds.paper) for c in study.cells(p) if not study.omitted(p, c)) == 735
+
+
+def test_the_model_under_study_may_be_a_baseline():
+    p = params.parse(changed("model", "cnn14"))
+    assert study.models(p) == ["cnn14", "bert", "sfcnn14"]
