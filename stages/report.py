@@ -35,8 +35,13 @@ def main() -> None:
 
 def _setting(params: Params) -> reporting.Setting:
     roles = params.baselines.model_dump()
-    sentences = {"caption": caption(params), "deviations": tuple(deviations(params))}
-    return reporting.Setting(model=params.model, **roles, alpha=params.significance.alpha, **sentences)
+    return reporting.Setting(
+        model=params.model,
+        **roles,
+        alpha=params.significance.alpha,
+        caption=caption(params),
+        deviations=tuple(deviations(params)),
+    )
 
 
 def _within_corpus(cell: Cell) -> pd.DataFrame:

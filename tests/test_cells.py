@@ -164,7 +164,8 @@ if __name__ == "__main__":
 def start(epochs):
     program = Path(f"stage{epochs}.py")
     program.write_text(textwrap.dedent(PROGRAM.format(tests=str(Path(__file__).parent), epochs=epochs)))
-    process = Popen([sys.executable, str(program)], stderr=Path("stderr").open("w"), start_new_session=True)
+    with Path("stderr").open("w") as errors:
+        process = Popen([sys.executable, str(program)], stderr=errors, start_new_session=True)
     log = Path("log")
     deadline = time.monotonic() + 90
     while not (log.exists() and log.read_text().count("epoch") > 4):

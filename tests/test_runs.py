@@ -56,7 +56,7 @@ def test_a_failure_while_writing_leaves_nothing(tmp_path):
 
 def test_a_store_that_is_a_file_is_one_clear_line(tmp_path):
     (tmp_path / "runs").write_text("")
-    with pytest.raises(InputError, match="runs.*could not be stored"):
+    with pytest.raises(InputError, match=r"runs.*could not be stored"):
         publish(runs.Store(tmp_path / "runs"))
     with pytest.raises(InputError, match="cannot be written"), runs.Store(tmp_path / "runs").lock("k"):
         pass

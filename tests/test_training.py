@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from emofuse import optimisers, tasks
+from emofuse import objectives, optimisers, tasks
 from emofuse.batches import AudioBatches, Batch, TextBatches
 from emofuse.errors import InputError
 from emofuse.training import Schedule, fit, predict
@@ -34,7 +34,7 @@ def truth(n, start=0):
 
 def train(model, learning_rate=0.1, **schedule):
     settings = {"epochs": 5, "batch_size": 4, "grad_clip": None, "early_stop": False} | schedule
-    objective = tasks.fit_objective(TASK, truth(8), "raw", None, "run")
+    objective = objectives.fit_objective(TASK, truth(8), "raw", None, "run")
     optimiser, scheduler = optimisers.nesterov_sgd(model, learning_rate, 0.9)
     return fit("run A", model, optimiser, scheduler, objective, Scalars(), truth(8), truth(4, 8), Schedule(**settings), 0, CPU), objective
 
@@ -42,7 +42,7 @@ def train(model, learning_rate=0.1, **schedule):
 def test_predictions_come_back_in_the_order_asked_for():
     model = nn.Linear(1, 1, bias=False)
     nn.init.ones_(model.weight)
-    objective = tasks.fit_objective(TASK, truth(8), "raw", None, "run")
+    objective = objectives.fit_objective(TASK, truth(8), "raw", None, "run")
     frame = predict(model, objective, Scalars(), ["e3", "e1", "e2"], CPU)
     assert list(frame.index) == ["e3", "e1", "e2"]
     np.testing.assert_allclose(frame["valence"], [0.3, 0.1, 0.2], rtol=1e-6)
@@ -86,7 +86,7 @@ def test_early_stopping_ends_at_the_first_decrease():
         """Scores on dev follow a given list."""
 
     scores = iter([0.3, 0.5, 0.4, 0.9])
-    objective = tasks.fit_objective(TASK, truth(8), "raw", None, "run")
+    objective = objectives.fit_objective(TASK, truth(8), "raw", None, "run")
     object.__setattr__(objective, "selection_score", lambda t, p: next(scores))
     model = Worse(1, 1)
     optimiser, scheduler = optimisers.nesterov_sgd(model, 0.01, 0.9)

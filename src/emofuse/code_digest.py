@@ -1,8 +1,8 @@
 """Which code each stage runs: one small file per stage that changes when, and only when, its code does.
 
 DVC does not follow imports. For each stage script this module walks its imports inside the project and writes one line per module: its
-name and the digest of its syntax tree without docstrings, so that comments, docstrings and formatting re-run nothing. Where code imports a module
-by a name it is given, ``import_module(f"emofuse.corpora.{name}")``, the stage's own file covers the whole package, and
+name and the digest of its syntax tree without docstrings, so that comments, docstrings and formatting re-run nothing. Where code imports a
+module by a name it is given, ``import_module(f"emofuse.corpora.{name}")``, the stage's own file covers the whole package, and
 ``<stage>-<member>.txt`` only that member of it. The pinned versions of the libraries that can change a number are lines as well.
 """
 
@@ -150,6 +150,8 @@ def tree_digest(path: Path) -> str:
 
 def pinned_versions(lock: Path) -> dict[str, str]:
     """Requirement line of each numerics package in requirements.lock, by import name."""
+    if not lock.is_file():
+        raise InputError(f"{lock}: expected the pinned requirements, found no file; run from the project's folder")
     text = lock.read_text(encoding="utf-8")
     found = {}
     for package in NUMERICS:

@@ -20,9 +20,10 @@ from emofuse.arrays import ArrayCache
 from emofuse.batches import AudioBatches, Batches, TextBatches
 from emofuse.errors import InputError
 from emofuse.jobs import FUSION, Job, Subset, transcripts
+from emofuse.objectives import Objective, fit_objective
 from emofuse.params import BERT, CNN, BERTSize, CNNSize, FusionCNN
 from emofuse.runs import Store
-from emofuse.tasks import Objective, Task
+from emofuse.tasks import Task
 from emofuse.training import Epoch, Schedule, fit, predict
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class _Run:
         torch.use_deterministic_algorithms(True, warn_only=True)
         self.task: Task = tasks.TASKS[job.task]
         scale = job.settings.structure.label_scale
-        self.objective: Objective = tasks.fit_objective(self.task, job.train.truth, scale, job.rating_scale, job.name)
+        self.objective: Objective = fit_objective(self.task, job.train.truth, scale, job.rating_scale, job.name)
         self.tokenizer, model = build(job, len(self.task.targets))
         self.model = model.to(self.device)
         self.seen: dict[str, Batches] = {}
@@ -101,7 +102,8 @@ class _Run:
         shortest = int(logmel.index["length"].min())
         if crop_frames > shortest:
             raise InputError(
-                f"{self.job.name}: sizes.*.{settings.model}.crop_s is {crop_frames} frames, the shortest example of {corpus} has {shortest}; "
+                f"{self.job.name}: sizes.*.{settings.model}.crop_s is {crop_frames} frames, the shortest example of {corpus} has "
+                f"{shortest}; "
                 "lower crop_s or raise features.min_duration_s"
             )
         return AudioBatches(logmel, text, crop_frames)

@@ -26,7 +26,10 @@ def each(
     title: str,
     prepare: Callable[[], None] | None = None,
 ) -> Iterator[Result]:
-    """``function`` of each item in order, each in a child of its own, with progress on a terminal; errors of the children are raised here."""
+    """Yield ``function`` of each item in order, each from a child of its own, with progress on a terminal.
+
+    ``function`` is a module's own (it is pickled by name), ``prepare`` may be any. What a child raises is raised here.
+    """
     if not items:
         return
     with ProcessPoolExecutor(min(jobs, len(items)), mp_context=get_context("fork"), initializer=prepare) as pool:
@@ -57,7 +60,7 @@ def in_child(function: Callable[[Item], Result], item: Item) -> Result:
         raise InputError(
             f"{item!r}: expected a result of {function.__module__}.{function.__qualname__}, its process died with code {code}; run it again"
         )
-    result, error = pickle.loads(data)  # noqa: S301  from our own child
+    result, error = pickle.loads(data)
     if error is not None:
         raise error
     outcome: Result = result
@@ -67,5 +70,5 @@ def in_child(function: Callable[[Item], Result], item: Item) -> Result:
 def _outcome(function: Callable[[Item], Result], item: Item) -> bytes:
     try:
         return pickle.dumps((function(item), None))
-    except Exception as error:  # noqa: BLE001  raised again in the parent
+    except Exception as error:
         return pickle.dumps((None, error))

@@ -3,7 +3,7 @@
 import difflib
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -27,6 +27,16 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+Value = TypeVar("Value")
+
+
+class AtScale(Section, Generic[Value]):
+    """A value at each scale."""
+
+    toy: Value
+    paper: Value
+
+
 class Baselines(Section):
     """The models that every comparison refers to."""
 
@@ -35,35 +45,14 @@ class Baselines(Section):
     single_stage: ModelName
 
 
-class Engines(Section):
-    """Transcription engine of a corpus at each scale: a module of emofuse.transcription."""
-
-    toy: str
-    paper: str
-
-
 class Corpus(Section):
     """Where a corpus lies, which release it is and how it is split."""
 
     root: str
     release: str
     protocol: ProtocolName
-    transcripts: Engines
+    transcripts: AtScale[str]
     check_counts: bool
-
-
-class Seeds(Section):
-    """Seeds of the runs at each scale."""
-
-    toy: Annotated[list[int], Field(min_length=1)]
-    paper: Annotated[list[int], Field(min_length=1)]
-
-
-class Folds(Section):
-    """Names of the folds to run, by corpus; a corpus that is not listed runs all."""
-
-    toy: dict[str, list[str]]
-    paper: dict[str, list[str]]
 
 
 class ToyMSPPodcast(Section):
@@ -97,14 +86,18 @@ class DeepSpeech(Section):
     scorer: str
 
 
-class NoSettings(Section):
-    """An engine without settings."""
+class PocketSphinx(Section):
+    """CMU PocketSphinx: its second pass, and its limits of active states and of words at each frame."""
+
+    fwdflat: bool
+    maxhmmpf: Positive
+    maxwpf: Positive
 
 
 class Transcription(Section):
     """Settings of each engine."""
 
-    pocketsphinx: NoSettings
+    pocketsphinx: PocketSphinx
     deepspeech: DeepSpeech
 
 
@@ -121,13 +114,6 @@ class LogMel(Section):
     dtype: Literal["float16", "float32"]
 
 
-class MinDuration(Section):
-    """Shortest utterance in s at each scale; shorter ones are padded with silence."""
-
-    toy: PositiveFloat
-    paper: PositiveFloat
-
-
 class TextEmbeddings(Section):
     """Mean over BERT's token embeddings."""
 
@@ -139,7 +125,7 @@ class Features(Section):
     """What is computed once per example."""
 
     logmel: LogMel
-    min_duration_s: MinDuration
+    min_duration_s: AtScale[PositiveFloat]
     text_embeddings: TextEmbeddings
 
 
@@ -149,13 +135,6 @@ class Encoder(Section):
     name: str
     revision: str | None
     sha256: str | None
-
-
-class Encoders(Section):
-    """The text encoder at each scale."""
-
-    toy: Encoder
-    paper: Encoder
 
 
 class GradClip(Section):
@@ -233,13 +212,6 @@ class ScaleSizes(Section):
     bert: BERTSize
 
 
-class Sizes(Section):
-    """The scale-bound parts at each scale."""
-
-    toy: ScaleSizes
-    paper: ScaleSizes
-
-
 class Significance(Section):
     """Level of the tests."""
 
@@ -260,16 +232,16 @@ class Params(Section):
     model: ModelName
     baselines: Baselines
     tasks: Annotated[list[TaskName], Field(min_length=1)]
-    seeds: Seeds
-    folds: Folds
+    seeds: AtScale[Annotated[list[int], Field(min_length=1)]]
+    folds: AtScale[dict[str, list[str]]]
     omit: list[str]
     corpora: Annotated[dict[str, Corpus], Field(min_length=1)]
     toy: Toy
     transcription: Transcription
     features: Features
-    text_encoder: Encoders
+    text_encoder: AtScale[Encoder]
     models: Models
-    sizes: Sizes
+    sizes: AtScale[ScaleSizes]
     significance: Significance
     execution: Execution
 
@@ -279,9 +251,9 @@ class Params(Section):
             raise InputError(f"params.yaml: corpora has no '{name}'; it has {sorted(self.corpora)}")
         return self.corpora[name]
 
-    def at_scale(self, section: Any) -> Any:
+    def at_scale(self, section: AtScale[Value]) -> Value:
         """The part of a section that belongs to the chosen scale."""
-        return getattr(section, self.scale)
+        return section.toy if self.scale == "toy" else section.paper
 
 
 def parse(data: Any, where: str = "params.yaml") -> Params:

@@ -55,9 +55,9 @@ def deviations(params: Params) -> list[str]:
         where = f"`models.{name}"
         if cnn.grad_clip.mse is not None:
             found.append(
-                f"{where}.grad_clip.mse: {cnn.grad_clip.mse}`: the gradient norm of the MSE runs is limited. As published (learning rate "
-                f"{cnn.learning_rate}, no limit) training from scratch diverges within a few steps; with norms of 50 to 1000 the limit acts on "
-                "nearly every step, so this is in effect normalised gradient descent. Cross-entropy and CCC runs train as published."
+                f"{where}.grad_clip.mse: {cnn.grad_clip.mse}`: the gradient norm of the MSE runs is limited. As published (rate "
+                f"{cnn.learning_rate}, no limit) training from scratch diverges within a few steps; with norms of 50 to 1000 the "
+                "limit acts on nearly every step, so this is in effect normalised gradient descent. Cross-entropy and CCC runs train as published."
             )
         if cnn.head_init == "torch":
             found.append(
@@ -76,8 +76,8 @@ def deviations(params: Params) -> list[str]:
     return [
         *merged,
         f"Training crops of {crop} s, whole utterances in dev and test: not stated; from the authors' later code (2.5 to 3 s).",
-        "Log-Mel settings (64 bands, 50–8000 Hz, 32 ms window, 10 ms hop): not stated; PANNs' 16 kHz set, which the authors' later code uses.",
-        "IEMOCAP in-domain scores pool the folds' test predictions, one score per seed; the mean over folds stands beside it in the scores table.",
+        "Log-Mel settings (64 bands, 50–8000 Hz, 32 ms window, 10 ms hop): not stated; PANNs' 16 kHz set, as in the authors' later code.",
+        "IEMOCAP in-domain scores pool the folds' test predictions, one score per seed; the scores table has the mean over folds too.",
         "t-tests: independent, two-sided, pooled variance, one value per seed; standard deviations with n − 1.",
         "Fine-tuned BERT clips the gradient norm at 1, as the published example does that the paper's schedule comes from.",
     ]

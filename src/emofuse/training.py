@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from emofuse.batches import Batches
 from emofuse.errors import InputError
-from emofuse.tasks import Objective
+from emofuse.objectives import Objective
 
 log = logging.getLogger("training")
 

@@ -61,5 +61,5 @@ def test_an_encoder_that_is_not_there_is_one_clear_line(name):
 
 
 def test_a_folder_without_weights_is_named(tmp_path):
-    with pytest.raises(InputError, match="expected an encoder with model.safetensors"):
+    with pytest.raises(InputError, match=r"expected an encoder with model\.safetensors"):
         bert.locate(str(tmp_path), None)

@@ -36,6 +36,7 @@ def _transform(params: LogMel) -> MelSpectrogram:
     )
 
 
+@torch.inference_mode()
 def compute(waveform: Float32[np.ndarray, "sample"], params: LogMel, min_duration_s: float) -> Float32[np.ndarray, "time mel"]:
     """Power in dB, one frame per hop: ``1 + samples // hop`` frames.
 
@@ -46,12 +47,13 @@ def compute(waveform: Float32[np.ndarray, "sample"], params: LogMel, min_duratio
     if missing > 0:
         waveform = np.pad(waveform, (0, missing))
     power: Float[torch.Tensor, "mel time"] = _transform(params)(torch.from_numpy(waveform))
-    return (10.0 * torch.log10(power.clamp_min_(params.floor))).T.numpy()
+    return power.clamp_min_(params.floor).log10_().mul_(10.0).T.numpy()
 
 
 def extract(examples: pd.DataFrame, root: Path, params: Params) -> Iterator[tuple[str, Float[np.ndarray, "time mel"]]]:
     """(example id, log-Mel in the cache's dtype) of every row of Examples, read from the corpus at ``root``, one at a time."""
     settings, min_duration_s = params.features.logmel, params.at_scale(params.features.min_duration_s)
+    torch.set_num_threads(1)  # one utterance is too small to share: a second thread slows it down
     rows = zip(examples["example_id"], examples["path"], strict=True)
     for example_id, path in tqdm(rows, total=len(examples), desc="log-Mel", unit="utterance", disable=None):
         waveform = audio.read(root / path, settings.sample_rate_hz)

@@ -1,8 +1,8 @@
 """An invented IEMOCAP in the layout of the full release, with the oddities of the genuine release planted.
 
-Session1..5/dialog/{EmoEvaluation,transcriptions}, Session1..5/sentences/wav/<dialogue>/. Planted: a dialogue's letter names the actor with the
-markers, not the speaker; dialogues 05a and 01_1b; all eleven codes; ``FXX0`` and ``M:`` lines; ``:`` and ``[LAUGHTER]`` in texts; blank self
-reports; comments; per-rater folders with files of the same kind; macOS ``._`` files.
+Session1..5/dialog/{EmoEvaluation,transcriptions}, Session1..5/sentences/wav/<dialogue>/. Planted: a dialogue's letter names the actor
+with the markers, not the speaker; dialogues 05a and 01_1b; all eleven codes; ``FXX0`` and ``M:`` lines; ``:`` and ``[LAUGHTER]`` in
+texts; blank self reports; comments; per-rater folders with files of the same kind; macOS ``._`` files.
 """
 
 import itertools
@@ -36,7 +36,10 @@ _WORDS = {
     "frustrated": "Frustration",
 }
 _WORDS |= {"surprise": "Surprise", "fear": "Fear", "disgust": "Disgust", "other": "Other"}
-_FOUR = ("angry", "happy", "neutral", "sad", "angry", "excited", "neutral", "sad")  # excited counts as happy in the four-class task
+_FOUR = {  # excited counts as happy in the four-class task
+    "F": ("angry", "happy", "neutral", "sad", "angry", "excited", "neutral", "sad"),
+    "M": ("angry", "excited", "neutral", "sad", "angry", "happy", "neutral", "sad"),
+}
 _OTHERS = ("frustrated", "no agreement", "surprise", "fear", "disgust", "other", "frustrated", "no agreement")
 _SCALE = (1, 5)
 _APPLE_DOUBLE = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        "
@@ -87,7 +90,7 @@ def plan(seed: int, sizes: params.ToyIEMOCAP) -> list[Turn]:
     turns: list[Turn] = []
     for session in range(1, 6):
         voices = {"F": acting.speaker("female", rng), "M": acting.speaker("male", rng)}
-        feelings = {letter: acting.feelings(sizes.utterances_per_speaker, _FOUR, others, rng) for letter in voices}
+        feelings = {letter: acting.feelings(sizes.utterances_per_speaker, _FOUR[letter], others, rng) for letter in voices}
         names = _dialogues(session)
         for k, dialogue in enumerate(names):
             numbers = dict.fromkeys(voices, 0)

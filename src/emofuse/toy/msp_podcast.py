@@ -1,9 +1,9 @@
 """An invented MSP-Podcast in the layout of release 1.7, with the oddities of the genuine release planted.
 
-Labels/labels_concensus.{csv,json} (the release's own spelling), labels_detailed.{csv,json}, labels.txt; Partitions.txt; Speaker_ids.txt; Audios/.
-No transcripts: they came with later releases. Planted: three-part names, training examples of unknown speakers, the validation split called
-``Validation``, all ten class letters, a stereo file at 44.1 kHz, a class of a worker's own that holds separators, empty secondary classes,
-numbers as strings in JSON, Test2 sharing speakers with Test1.
+Labels/ with labels_concensus.{csv,json} (the release's own spelling), labels_detailed.{csv,json} and labels.txt; Partitions.txt;
+Speaker_ids.txt; Audios/. No transcripts: they came with later releases. Planted: three-part names, training examples of unknown
+speakers, the validation split called ``Validation``, all ten class letters, a stereo file at 44.1 kHz, a class of a worker's own that
+holds separators, empty secondary classes, a misspelt one, numbers as strings in JSON, Test2 sharing speakers with Test1.
 """
 
 import itertools
@@ -119,7 +119,7 @@ def plan(seed: int, sizes: params.ToyMSPPodcast) -> list[Turn]:
             played = acting.act(voice, feeling, rng)
             gender = voice.gender.capitalize() if gender_known else "Unknown"
             turns.append(Turn(file, split, speaker, gender, played, _rate(played, rng)))
-    first = next(k for k, turn in enumerate(turns) if turn.act.emotion == "other")
+    first = next((k for k, turn in enumerate(turns) if turn.act.emotion == "other"), 0)
     turns[first] = _with_own_class(turns[first])
     return sorted(turns, key=lambda turn: turn.file)
 

@@ -78,7 +78,7 @@ def _tilt(samples: Float64[np.ndarray, "sample"], db_per_octave: float) -> Float
 
 def _synthesise(utterance: Utterance) -> Int16[np.ndarray, "sample"]:
     """What eSpeak NG returns at its own rate; changes the state of the process."""
-    import espeakng_loader  # noqa: PLC0415  the library is loaded in the child only
+    import espeakng_loader  # the library is loaded in the child only
 
     data = Path(espeakng_loader.get_data_path())
     if utterance.variant and not (data / "voices" / "!v" / utterance.variant).is_file():

@@ -11,9 +11,9 @@ import soundfile
 from emofuse.errors import InputError
 
 README = "SYNTHETIC_README.txt"
-_TEXT = """This corpus is invented. It imitates the folder layout and the label files of {name} so that a pipeline can be tried without the
-licensed data; it holds nothing of the genuine corpus. No person speaks or is spoken about: the sentences were written for this purpose, eSpeak NG
-speaks them, the ratings are random numbers. Results obtained on it say nothing about people.
+_TEXT = """This corpus is invented. It imitates the folder layout and the label files of {name}, so that a pipeline can be
+tried without the licensed data; it holds nothing of the genuine corpus. No person speaks or is spoken about: the sentences were
+written for this purpose, eSpeak NG speaks them, the ratings are random numbers. Results obtained on it say nothing about people.
 
 Licence of these files: CC0 1.0 (public domain dedication).
 """
@@ -43,7 +43,7 @@ def whole(root: Path, name: str) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text with ``\\n`` line ends, making the folder."""
+    """Write UTF-8 text with Unix line ends, making the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="\n")
 

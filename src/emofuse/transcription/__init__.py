@@ -35,7 +35,7 @@ def transcribe(examples: pd.DataFrame, root: Path, engine: str, settings: params
         raise InputError(
             f"transcription engine '{engine}': expected one of {', '.join(ENGINES)}; correct corpora.<name>.transcripts in params.yaml"
         )
-    module = cast(Engine, import_module(f"{__name__}.{engine}"))
+    module = cast(Engine, import_module(f"emofuse.transcription.{engine}"))
     found = list(module.recognise(examples, root, settings, jobs))
     frame = pd.DataFrame(
         {

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pocketsphinx import Decoder  # type: ignore[import-untyped]
+from pocketsphinx import Decoder
 
 from emofuse import audio, isolation, params
 from emofuse.transcription import clips
@@ -36,9 +36,12 @@ def model_name(settings: params.Transcription) -> str:
 
 
 def _decode(clip: clips.Clip) -> tuple[str, float | None]:
+    sound = clips.samples(clip)
+    if not sound.any():
+        return "", None  # the decoder hears words in digital silence
     decoder = _fresh[0]
     decoder.start_utt()
-    decoder.process_raw(clips.samples(clip).tobytes(), full_utt=True)
+    decoder.process_raw(sound.tobytes(), full_utt=True)
     decoder.end_utt()
     best = decoder.hyp()
     if best is None or not best.hypstr:
