@@ -9,7 +9,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 def nesterov_sgd(model: nn.Module, learning_rate: float, momentum: float) -> tuple[Optimizer, LRScheduler]:
     """Stochastic gradient descent with Nesterov momentum and a constant rate."""
-    optimiser = SGD(model.parameters(), lr=learning_rate, momentum=momentum, nesterov=True)
+    optimiser = SGD(model.parameters(), lr=learning_rate, momentum=momentum, nesterov=True, fused=True)
     return optimiser, LambdaLR(optimiser, lambda step: 1.0)
 
 
@@ -26,7 +26,7 @@ def uncorrected_adam(
 
     PyTorch's AdamW corrects the bias; multiplying its rate at step t by (1 - beta1^t) / sqrt(1 - beta2^t) takes the correction back.
     """
-    optimiser = AdamW(model.parameters(), lr=learning_rate, betas=betas, eps=epsilon, weight_decay=weight_decay)
+    optimiser = AdamW(model.parameters(), lr=learning_rate, betas=betas, eps=epsilon, weight_decay=weight_decay, fused=True)
     linear = linear_schedule(warmup_steps, total_steps)
 
     def factor(step: int) -> float:

@@ -56,8 +56,8 @@ def deviations(params: Params) -> list[str]:
         if cnn.grad_clip.mse is not None:
             found.append(
                 f"{where}.grad_clip.mse: {cnn.grad_clip.mse}`: the gradient norm of the MSE runs is limited. As published (rate "
-                f"{cnn.learning_rate}, no limit) training from scratch diverges within a few steps; with norms of 50 to 1000 the "
-                "limit acts on nearly every step, so this is in effect normalised gradient descent. Cross-entropy and CCC runs train as published."
+                f"{cnn.learning_rate}, no limit) training from scratch diverges within a few steps; with norms of 50 to 1000 the limit "
+                "acts on nearly every step, so this is in effect normalised gradient descent. Cross-entropy and CCC train as published."
             )
         if cnn.head_init == "torch":
             found.append(

@@ -49,7 +49,7 @@ def run(jobs: Sequence[Job], store: Store, at_once: int | Literal["auto"], devic
         raise InputError("execution.device: 'cuda' was asked for, found no GPU on this machine; use auto or cpu")
     slots = deque(range((gpus or len(os.sched_getaffinity(0))) if at_once == "auto" else at_once))
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([PRELOAD])
+    context.set_forkserver_preload([PRELOAD, *(f"emofuse.models.{m}" for m in sorted({job.settings.model for job in jobs}))])
     waiting, working, failures = deque(jobs), [], []  # type: ignore[var-annotated]
     progress = tqdm(total=len(jobs), desc="runs", unit="run", disable=None)
     try:
