@@ -90,7 +90,7 @@ def test_a_new_seed_leaves_the_keys_of_the_others_alone():
     assert keys(with_change(p, seeds__toy=[0, 1, 2]))[:2] == keys(p)
 
 
-@pytest.mark.parametrize("path", ["models__mfcnn14__learning_rate", "models__mfcnn14__block_dropout", "sizes__toy__mfcnn14__crop_s"])
+@pytest.mark.parametrize("path", ["models__mfcnn14__learning_rate", "sizes__toy__mfcnn14__block_dropout", "sizes__toy__mfcnn14__crop_s"])
 def test_a_setting_of_the_model_changes_its_keys(path):
     p = study_on_disk.load()
     assert not set(keys(with_change(p, **{path: 0.3}))) & set(keys(p))

@@ -35,7 +35,7 @@ def changed(keys, value):
         ("seeds.toy", ["one"], ["'seeds.toy.0'", "valid integer"]),
         ("sizes.toy.cnn14.epochs", "30", ["'sizes.toy.cnn14.epochs'", "valid integer"]),
         ("sizes.toy.cnn14.widths", [4, 8], ["'sizes.toy.cnn14.widths'", "6 items"]),
-        ("models.mfcnn14.block_dropout", 1.5, ["'models.mfcnn14.block_dropout'", "less than 1"]),
+        ("sizes.toy.mfcnn14.block_dropout", 1.5, ["'sizes.toy.mfcnn14.block_dropout'", "less than 1"]),
         ("corpora.iemocap.protocol", "random", ["'corpora.iemocap.protocol'", "found 'random'"]),
     ],
 )

@@ -19,7 +19,7 @@ import yaml
 
 REPOSITORY = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
-MODELS = ["mfcnn14", "cnn14", "bert", "sfcnn14"]
+MODELS = ["mfcnn14", "cnn14", "bert"]
 
 
 class Clone:
@@ -85,9 +85,10 @@ def clone(tmp_path_factory):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(REPOSITORY / name, folder / name)
     clone = Clone(folder)
-    size = {"widths": [2, 2, 2, 2, 2, 2], "epochs": 1, "batch_size": 16, "crop_s": 0.5}
+    size = {"widths": [2, 2, 2, 2, 2, 2], "block_dropout": 0.2, "epochs": 1, "batch_size": 16, "crop_s": 0.5}
     clone.params(
         tasks=["emotion4"],
+        baselines__single_stage="mfcnn14",  # DVC collapses equal entries of a matrix
         seeds__toy=[0],
         folds__toy={"iemocap": ["Ses01F"]},
         toy__msp_podcast={"train": 48, "dev": 12, "test1": 14, "test2": 2},
@@ -152,7 +153,8 @@ def test_one_models_learning_rate_retrains_its_cells_and_what_depends_on_them(cl
     corpora = ("msp_podcast", "iemocap")
     assert set(runs) == {f"emotion4/{c}/cnn14" for c in corpora}
     expected = {f"train@emotion4-{c}-cnn14" for c in corpora} | {f"late_fusion@emotion4-{c}" for c in corpora}
-    assert stages == expected | {"score", "compare", "report"}
+    # where so small a network scores as before, dvc stops there: compare depends on the scores alone
+    assert expected | {"score"} <= stages <= expected | {"score", "compare", "report"}
     clone.params(models__cnn14__learning_rate=0.01)
     stages, runs = clone.repro()
     assert runs == {} and not any(s.startswith(("train", "late_fusion", "score", "compare")) for s in stages)
@@ -174,13 +176,15 @@ def test_dropping_the_seed_again_leaves_none_of_it_in_the_tables(clone, first):
 
 
 def test_dvc_exp_run_with_another_model_and_the_metrics_difference(clone, first):
-    stages, runs = clone.repro("exp", "run", "-S", "model=cnn14")
-    assert runs == {} and not any(s.startswith("train") for s in stages)
-    difference = json.loads(clone.call("dvc", "metrics", "diff", "--json").split("\n")[0])
-    assert "reports/metrics.json" in difference
-    shown = json.loads(clone.call("dvc", "exp", "show", "--json"))
-    assert len(shown) >= 1
-    clone.repro("exp", "run", "-S", "model=mfcnn14")
+    stages, runs = clone.repro("exp", "run", "-S", "model=sfcnn14")
+    corpora = ("msp_podcast", "iemocap")
+    assert runs == {f"emotion4/{c}/sfcnn14": 1 for c in corpora}
+    assert {s for s in stages if s.startswith("train")} == {f"train@emotion4-{c}-sfcnn14" for c in corpora}
+    difference = json.loads(clone.call("dvc", "metrics", "diff", "--json"))["reports/metrics.json"]
+    assert any("sfcnn14.uar" in key for key in difference)
+    assert "sfcnn14" in clone.call("dvc", "exp", "show", "--md")
+    _, runs = clone.repro("exp", "run", "-S", "model=mfcnn14")
+    assert runs == {}
     assert yaml.safe_load((clone.folder / "params.yaml").read_text())["model"] == "mfcnn14"
 
 
@@ -202,32 +206,29 @@ def test_a_wrong_parameter_stops_with_one_line_and_leaves_no_output(clone, first
     assert clone.repro()[1] == {}
 
 
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
-def test_an_interrupted_pipeline_is_finished_by_a_second_call_with_the_same_bits(clone, first, sent):
-    clone.params(seeds__toy=[0, 1, 2, 3])
-    for folder in ("runs", "logs"):
-        shutil.rmtree(clone.folder / folder, ignore_errors=True)
+CELLS = ["train@emotion4-msp_podcast-mfcnn14", "train@emotion4-iemocap-cnn14"]
+
+
+@pytest.mark.parametrize(("sent", "seeds"), [(signal.SIGKILL, [10, 11, 12, 13]), (signal.SIGINT, [20, 21, 22, 23])])
+def test_an_interrupted_pipeline_is_finished_by_a_second_call_with_the_same_bits(clone, first, sent, seeds):
+    clone.params(seeds__toy=seeds)
+    shutil.rmtree(clone.folder / "runs")
     process = subprocess.Popen(
-        ["dvc", "repro"],
-        cwd=clone.folder,
-        env=clone.environment,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
+        ["dvc", "repro", *CELLS], cwd=clone.folder, env=clone.environment, start_new_session=True, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    )
+    )  # fmt: skip
     deadline = time.monotonic() + 120
-    while len(list((clone.folder / "runs").glob("fits/*"))) < 2:
+    while not list((clone.folder / "runs").glob("fits/*")):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
     os.killpg(process.pid, sent)
     process.wait(60)
     done = len(list((clone.folder / "runs").glob("fits/*")))
-    _, runs = clone.repro()
-    assert 0 < sum(runs.values()) <= 8 * 4 - done + 2  # at most two runs were in flight
+    _, runs = clone.repro("repro", *CELLS)
+    assert 0 < sum(runs.values()) <= 2 * len(seeds) - done + 2  # at most two runs were in flight
     again = predictions(clone)
     shutil.rmtree(clone.folder / "runs")
-    clone.call("dvc", "repro", "-f", "-s", "train@emotion4-msp_podcast-mfcnn14", "train@emotion4-iemocap-cnn14")
+    clone.call("dvc", "repro", "-f", "-s", *CELLS)
     undisturbed = predictions(clone)
     assert all(undisturbed[name].equals(again[name]) for name in again)
     clone.params(seeds__toy=[0])
-    clone.repro()

@@ -126,8 +126,8 @@ def build(job: Job, outputs: int) -> tuple["PreTrainedTokenizerBase | None", nn.
     fusion: tuple[object, ...] = ()
     if isinstance(structure, FusionCNN):
         fusion = (ArrayCache(job.sources[job.corpus].text_embeddings).frames.shape[1], structure.projection_init)
-    shared = structure.model_dump(include={"pool", "block_dropout", "fc_dropout", "head_init"})
-    return None, network(*fusion, widths=size.widths, outputs=outputs, **shared)
+    shared = structure.model_dump(include={"pool", "fc_dropout", "head_init"})
+    return None, network(*fusion, widths=size.widths, block_dropout=size.block_dropout, outputs=outputs, **shared)
 
 
 def build_optimiser(model: nn.Module, structure: CNN | BERT, size: CNNSize | BERTSize) -> tuple[Optimizer, LRScheduler]:

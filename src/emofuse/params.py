@@ -149,7 +149,6 @@ class CNN(Section):
     """Structure and optimiser of CNN14."""
 
     pool: Literal["max", "avg"]
-    block_dropout: Share
     fc_dropout: Share
     head_init: Literal["torch", "panns"]
     learning_rate: PositiveFloat
@@ -185,9 +184,10 @@ class Models(Section):
 
 
 class CNNSize(Section):
-    """Channels of the six blocks, epochs, batch size and training crop in s."""
+    """Channels of the six blocks, dropout after each, epochs, batch size and training crop in s."""
 
     widths: Annotated[list[Positive], Field(min_length=6, max_length=6)]
+    block_dropout: Share
     epochs: Positive
     batch_size: Annotated[int, Field(ge=2)]
     crop_s: PositiveFloat

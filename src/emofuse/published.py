@@ -38,6 +38,8 @@ def _sizes(params: Params) -> list[str]:
     widths = {tuple(getattr(sizes, m).widths) for m in models(params) if m != "bert"}
     for w in sorted(widths - {tuple(WIDTHS)}):
         parts.append(f"network widths {w[0]}–{w[-1]} instead of 64–2048")
+    dropouts = {getattr(sizes, m).block_dropout for m in models(params) if m != "bert"}
+    parts += [f"dropout {d:g} after each block instead of 0.2" for d in sorted(dropouts - {0.2})]
     epochs = {getattr(sizes, m).epochs for m in models(params) if m != "bert"}
     parts += [f"{e} epochs instead of 60" for e in sorted(epochs - {60})]
     seeds = len(params.at_scale(params.seeds))

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from emofuse.reporting.setting import LATE_FUSION, corpus_name, model_name
 
@@ -83,6 +84,8 @@ def training(history: pd.DataFrame, title: str, models: Sequence[str]) -> Figure
                 _curve(axis, run["epoch"], run[column], colour, marked)
         axes[0, i].set_title(model_name(model), fontsize=11)
         axes[1, i].set_xlabel("epoch")
+        for axis in axes[:, i]:
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0, 0].set_ylabel("training loss")
     axes[1, 0].set_ylabel("dev score")
     figure.suptitle(title, fontsize=11)
