@@ -15,12 +15,9 @@ log = logging.getLogger("train")
 def main(task: str, corpus: str, model: str) -> None:
     """Write results/<task>/<corpus>/<model>/{predictions,history}.parquet."""
     params = load()
-    params.corpus(corpus)
-    cell = study.Cell(task, corpus, model)
+    cell = study.cell(params, task, corpus, model)
     store = Store(Path("runs"))
-    jobs = (
-        [] if study.omitted(params, cell) else cells.jobs(params, cell, Path(f"build/code/train-{model}.txt").read_text(encoding="utf-8"))
-    )
+    jobs = [] if study.omitted(params, cell) else cells.jobs(params, cell, study.code_of("train", model))
     missing = [job for job in jobs if not cells.finished(job, store)]
     log.info("%s: %d runs, %d in the run store, %d to execute", cell.name, len(jobs), len(jobs) - len(missing), len(missing))
     if missing:

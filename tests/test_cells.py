@@ -127,7 +127,9 @@ def test_new_features_of_the_other_corpus_cost_predictions_and_no_training():
 
 def test_a_diverging_run_is_named_and_the_finished_ones_are_kept():
     p = with_change(study_on_disk.load(), models__mfcnn14__learning_rate=1e18)
-    with pytest.raises(InputError, match=r"emotion4/msp_podcast/mfcnn14 official seed \d: loss (nan|inf) at epoch 1, step") as error:
+    with pytest.raises(
+        InputError, match=r"emotion4/msp_podcast/mfcnn14 official seed \d epoch 1, step \d+: expected a finite loss, found (nan|inf)"
+    ) as error:
         execute(p)
     assert "\n" not in str(error.value) and not list(Path("runs/fits").glob("*"))
 
@@ -143,7 +145,6 @@ def test_an_unknown_fold_lists_those_that_exist():
         keys(p)
 
 
-SLOW = {"epochs": 400}
 PROGRAM = """
 import sys
 sys.path.insert(0, {tests!r})
@@ -188,7 +189,7 @@ def _session(pid):
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_ending_the_stage_ends_its_workers_and_publishes_nothing_half(sent):
-    process = start(400)
+    process = start(200)
     os.kill(process.pid, sent)
     process.wait(20)
     deadline = time.monotonic() + 10
@@ -199,7 +200,7 @@ def test_ending_the_stage_ends_its_workers_and_publishes_nothing_half(sent):
 
 
 def test_a_killed_fork_server_is_one_clear_line():
-    process = start(400)
+    process = start(200)
     server = psutil.Process(next(p for p in workers(process) if p.ppid() != process.pid).ppid())
     server.kill()
     assert process.wait(120) != 0
@@ -208,13 +209,13 @@ def test_a_killed_fork_server_is_one_clear_line():
 
 
 def test_a_killed_worker_is_told_by_name_and_a_second_call_finishes():
-    process = start(400)
+    process = start(200)
     victim = next(p for p in workers(process) if p.ppid() != process.pid)  # not the fork server, whose parent is the stage
     victim.kill()
     assert process.wait(120) != 0
     assert "ended by SIGKILL" in Path("stderr").read_text()
     Path("log").unlink()
-    executed, predictions, _ = execute(study_on_disk.load(epochs=400), Cell("emotion4", "msp_podcast", "cnn14"))
+    executed, predictions, _ = execute(study_on_disk.load(epochs=200), Cell("emotion4", "msp_podcast", "cnn14"))
     assert executed in (1, 2)  # the other run may have finished
-    _, undisturbed, _ = execute(study_on_disk.load(epochs=400), Cell("emotion4", "msp_podcast", "cnn14"), store=Store(Path("clean")))
+    _, undisturbed, _ = execute(study_on_disk.load(epochs=200), Cell("emotion4", "msp_podcast", "cnn14"), store=Store(Path("clean")))
     pd.testing.assert_frame_equal(predictions, undisturbed, check_exact=True)

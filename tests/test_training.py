@@ -7,7 +7,7 @@ from torch import nn
 from emofuse import objectives, optimisers, tasks
 from emofuse.batches import AudioBatches, Batch, TextBatches
 from emofuse.errors import InputError
-from emofuse.training import Schedule, fit, predict
+from emofuse.training import Learner, Schedule, fit, predict
 
 CPU = torch.device("cpu")
 TASK = tasks.TASKS["valence"]
@@ -36,7 +36,8 @@ def train(model, learning_rate=0.1, **schedule):
     settings = {"epochs": 5, "batch_size": 4, "grad_clip": None, "early_stop": False} | schedule
     objective = objectives.fit_objective(TASK, truth(8), "raw", None, "run")
     optimiser, scheduler = optimisers.nesterov_sgd(model, learning_rate, 0.9)
-    return fit("run A", model, optimiser, scheduler, objective, Scalars(), truth(8), truth(4, 8), Schedule(**settings), 0, CPU), objective
+    learner = Learner(model, optimiser, scheduler, objective, Scalars(), CPU)
+    return fit("run A", learner, truth(8), truth(4, 8), Schedule(**settings), 0), objective
 
 
 def test_predictions_come_back_in_the_order_asked_for():
@@ -70,7 +71,7 @@ def test_a_tie_keeps_the_earlier_epoch():
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_runs_name_and_step():
-    with pytest.raises(InputError, match=r"run A: loss (inf|nan) at epoch \d+, step \d+"):
+    with pytest.raises(InputError, match=r"run A epoch \d+, step \d+: expected a finite loss, found (inf|nan)"):
         train(nn.Linear(1, 1), learning_rate=1e6, epochs=50)
 
 
@@ -90,7 +91,8 @@ def test_early_stopping_ends_at_the_first_decrease():
     object.__setattr__(objective, "selection_score", lambda t, p: next(scores))
     model = Worse(1, 1)
     optimiser, scheduler = optimisers.nesterov_sgd(model, 0.01, 0.9)
-    result = fit("run", model, optimiser, scheduler, objective, Scalars(), truth(8), truth(4, 8), Schedule(4, 4, None, True), 0, CPU)
+    learner = Learner(model, optimiser, scheduler, objective, Scalars(), CPU)
+    result = fit("run", learner, truth(8), truth(4, 8), Schedule(4, 4, None, True), 0)
     assert [e.dev_score for e in result.history] == [0.3, 0.5, 0.4] and result.selected == 2
 
 

@@ -24,7 +24,7 @@ from emofuse.objectives import Objective, fit_objective
 from emofuse.params import BERT, CNN, BERTSize, CNNSize, FusionCNN
 from emofuse.runs import Store
 from emofuse.tasks import Task
-from emofuse.training import Epoch, Schedule, fit, predict
+from emofuse.training import Epoch, Learner, Schedule, fit, predict
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -68,13 +68,11 @@ class _Run:
     def train(self, report: Report, folder: Path) -> None:
         """Fit and write weights.safetensors and history.parquet."""
         job, structure, size = self.job, self.job.settings.structure, self.job.settings.size
-        optimiser, scheduler = build_optimiser(self.model, structure, size)
         clip = getattr(structure.grad_clip, self.task.loss)
         schedule = Schedule(size.epochs, size.batch_size, clip, early_stop=isinstance(size, BERTSize))
-        result = fit(
-            job.name, self.model, optimiser, scheduler, self.objective, self.batches(job.corpus), job.train.truth, job.dev.truth,
-            schedule, job.seed, self.device, lambda epoch: report(epoch, size.epochs),
-        )  # fmt: skip
+        optimiser, scheduler = build_optimiser(self.model, structure, size)
+        learner = Learner(self.model, optimiser, scheduler, self.objective, self.batches(job.corpus), self.device)
+        result = fit(job.name, learner, job.train.truth, job.dev.truth, schedule, job.seed, lambda epoch: report(epoch, size.epochs))
         save_file({k: v.contiguous() for k, v in result.weights.items()}, folder / "weights.safetensors")
         history = pd.DataFrame([vars(e) | {"selected": int(e.epoch == result.selected)} for e in result.history])
         pq.write_table(pa.Table.from_pandas(history, preserve_index=False), folder / "history.parquet")

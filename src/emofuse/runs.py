@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from emofuse.errors import InputError
 
@@ -74,7 +74,11 @@ class Store:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             lock = FileLock(path)
-            lock.acquire()
+            try:
+                lock.acquire(timeout=1)
+            except Timeout:
+                log.info("%s is being made by another process; waiting for it", entry)
+                lock.acquire()
         except OSError as error:
             raise InputError(f"{path}: the run store cannot be written: {error.strerror or error}; make the folder writable") from error
         try:

@@ -2,7 +2,7 @@
 
 Within a corpus the folds' test predictions are pooled into one metric per seed, which is the sample unit of the tests (the author's
 other cross-validation code pools; paper A does not say), and the mean of the folds' metrics is written beside it. Across corpora every
-fold's model predicts the whole other corpus and the folds' metrics are averaged (paper A, section 5).
+fold's model predicts the whole other corpus and the folds' metrics are averaged (paper A, section 4.2).
 """
 
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from emofuse.errors import InputError
 from emofuse.metrics import METRICS
 from emofuse.tables import SCORES
+from emofuse.tasks import DIMENSIONS
 
-DIMENSIONS = ("arousal", "valence", "dominance")
 DIMENSION_METRICS = ("ccc", "pcc", "mse")
 CLASS_METRICS = ("uar",)
 CLASS_TARGET = "emotion"

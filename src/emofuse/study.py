@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from emofuse.errors import InputError
 from emofuse.params import Params
 
 CELLS = Path("results/cells")
@@ -41,6 +42,17 @@ def cells(params: Params) -> list[Cell]:
     return [Cell(task, corpus, model) for task in params.tasks for corpus in params.corpora for model in models(params)]
 
 
+def cell(params: Params, task: str, corpus: str, model: str) -> Cell:
+    """The cell of these names; InputError where params.yaml does not ask for it."""
+    found = Cell(task, corpus, model)
+    if found not in cells(params):
+        raise InputError(
+            f"{found.name}: expected a cell of the study, with a task of {params.tasks}, a corpus of {list(params.corpora)} and a model of "
+            f"{models(params)}; correct the name, or add it in params.yaml"
+        )
+    return found
+
+
 def late_fusion_cells(params: Params) -> list[Cell]:
     """The derived cells: the matrix of the late_fusion stage."""
     return [Cell(task, corpus, LATE_FUSION) for task in params.tasks for corpus in params.corpora]
@@ -64,3 +76,11 @@ def transcripts_file(corpus: str) -> Path:
 def features_folder(feature: str, corpus: str) -> Path:
     """The cache of one feature of a corpus."""
     return Path("data/features") / feature / corpus
+
+
+def code_of(stage: str, member: str) -> str:
+    """The digests of the code that a stage runs for one member, as the ``code`` stage wrote them; InputError where it has not run."""
+    path = Path("build/code") / f"{stage}-{member}.txt"
+    if not path.is_file():
+        raise InputError(f"{path}: expected the digest of the stage's code, found no file; run `dvc repro`, or `dvc repro code` first")
+    return path.read_text(encoding="utf-8")

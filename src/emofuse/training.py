@@ -49,21 +49,28 @@ class Fit:
     history: list[Epoch]
 
 
+@dataclass(frozen=True)
+class Learner:
+    """What is trained and with what: the network, its optimiser and rate schedule, the objective, and where batches come from and go to."""
+
+    model: nn.Module
+    optimiser: Optimizer
+    scheduler: LRScheduler
+    objective: Objective
+    batches: Batches
+    device: torch.device
+
+
 def fit(
     name: str,
-    model: nn.Module,
-    optimiser: Optimizer,
-    scheduler: LRScheduler,
-    objective: Objective,
-    batches: Batches,
+    learner: Learner,
     train: pd.DataFrame,
     dev: pd.DataFrame,
     schedule: Schedule,
     seed: int,
-    device: torch.device,
     report: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Fit:
-    """Train ``model`` in place; ``train`` and ``dev`` are truth frames (index example_id, one column per target).
+    """Train the learner's network in place; ``train`` and ``dev`` are truth frames (index example_id, one column per target).
 
     Raises InputError with the run's name, epoch and step at the first loss that is not finite.
     """
@@ -72,60 +79,39 @@ def fit(
     weights: dict[str, Tensor] = {}
     history: list[Epoch] = []
     for number in range(1, schedule.epochs + 1):
-        loss = _train_epoch(name, number, model, optimiser, scheduler, objective, batches, train, schedule, generator, device)
-        predictions = predict(model, objective, batches, list(dev.index), device)
-        epoch = Epoch(number, loss, objective.selection_score(dev.to_numpy(), predictions.to_numpy()))
+        loss = _train_epoch(f"{name} epoch {number}", learner, train, schedule, generator)
+        predictions = predict(learner.model, learner.objective, learner.batches, list(dev.index), learner.device)
+        epoch = Epoch(number, loss, learner.objective.selection_score(dev.to_numpy(), predictions.to_numpy()))
         history.append(epoch)
         report(epoch)
         if best is None or epoch.dev_score > best.dev_score:
             best = epoch
             # on the CPU state_dict() is a live view: without a copy the best weights would be the last
-            weights = {k: v.detach().to("cpu", copy=True) for k, v in model.state_dict().items()}
-        log.info(
-            "%s epoch %d/%d loss %.4f dev %.4f (best %.4f @ %d)",
-            name,
-            number,
-            schedule.epochs,
-            loss,
-            epoch.dev_score,
-            best.dev_score,
-            best.epoch,
-        )
+            weights = {k: v.detach().to("cpu", copy=True) for k, v in learner.model.state_dict().items()}
+        score = f"dev {epoch.dev_score:.4f} (best {best.dev_score:.4f} @ {best.epoch})"
+        log.info("%s epoch %d/%d loss %.4f %s", name, number, schedule.epochs, loss, score)
         if schedule.early_stop and len(history) > 1 and epoch.dev_score < history[-2].dev_score:
             break
     assert best is not None
     return Fit(weights, best.epoch, history)
 
 
-def _train_epoch(
-    name: str,
-    number: int,
-    model: nn.Module,
-    optimiser: Optimizer,
-    scheduler: LRScheduler,
-    objective: Objective,
-    batches: Batches,
-    train: pd.DataFrame,
-    schedule: Schedule,
-    generator: np.random.Generator,
-    device: torch.device,
-) -> float:
-    model.train()
+def _train_epoch(name: str, learner: Learner, train: pd.DataFrame, schedule: Schedule, generator: np.random.Generator) -> float:
+    """Mean loss of one pass over the training examples."""
+    learner.model.train()
     losses: list[float] = []
-    for step, batch in enumerate(batches.train(list(train.index), schedule.batch_size, generator), start=1):
-        truth = torch.from_numpy(train.loc[batch.example_ids].to_numpy(dtype=np.float32, copy=True)).to(device)
-        loss = objective.loss(model(**{k: v.to(device) for k, v in batch.inputs.items()}), truth)
+    for step, batch in enumerate(learner.batches.train(list(train.index), schedule.batch_size, generator), start=1):
+        truth = torch.from_numpy(train.loc[batch.example_ids].to_numpy(dtype=np.float32, copy=True)).to(learner.device)
+        loss = learner.objective.loss(learner.model(**{k: v.to(learner.device) for k, v in batch.inputs.items()}), truth)
         losses.append(loss.item())
         if not np.isfinite(losses[-1]):
-            raise InputError(
-                f"{name}: loss {losses[-1]} at epoch {number}, step {step}; expected a finite one: lower the learning rate or set grad_clip"
-            )
-        optimiser.zero_grad(set_to_none=True)
+            raise InputError(f"{name}, step {step}: expected a finite loss, found {losses[-1]}; lower the learning rate or set grad_clip")
+        learner.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         if schedule.grad_clip is not None:
-            nn.utils.clip_grad_norm_(model.parameters(), schedule.grad_clip)
-        optimiser.step()
-        scheduler.step()
+            nn.utils.clip_grad_norm_(learner.model.parameters(), schedule.grad_clip)
+        learner.optimiser.step()
+        learner.scheduler.step()
     return float(np.mean(losses))
 
 
