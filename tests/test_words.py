@@ -1,0 +1,52 @@
+"""What the documentation says is there is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[1]
+PAGES = ["README.md", "CONTRIBUTING.md", "data/README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page):
+    text = (REPOSITORY / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert target.startswith("https://") or (REPOSITORY / page).parent.joinpath(target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_placeholder_is_left(page):
+    assert not re.search(r"@[A-Z0-9_]+@|TODO|FIXME", (REPOSITORY / page).read_text(encoding="utf-8"))
+
+
+def test_every_parameter_that_the_readme_sets_exists():
+    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
+    words = re.findall(r"-S '?([a-z0-9_.]+)=", (REPOSITORY / "README.md").read_text(encoding="utf-8"))
+    assert len(words) > 10
+    for word in words:
+        section = params
+        for part in word.split("."):
+            assert part in section, word
+            section = section[part]
+
+
+def test_every_make_target_that_the_words_name_exists():
+    targets = set(re.findall(r"^([a-z]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    named = {t for page in PAGES for t in re.findall(r"make ([a-z]+)", (REPOSITORY / page).read_text(encoding="utf-8"))}
+    assert named <= targets | {"sure"}
+
+
+def test_every_table_of_data_readme_is_an_output_of_the_pipeline():
+    pipeline = (REPOSITORY / "dvc.yaml").read_text(encoding="utf-8")
+    for name in (
+        "data/examples/",
+        "data/transcripts/",
+        "data/features/",
+        "results/scores.parquet",
+        "results/comparisons.parquet",
+        "data/toy/",
+    ):
+        assert name in pipeline and name.removeprefix("data/") in (REPOSITORY / "data" / "README.md").read_text(encoding="utf-8")
