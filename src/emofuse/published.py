@@ -3,7 +3,6 @@
 from emofuse.params import CNN, Params
 from emofuse.study import models
 
-TASKS = ("emotion4", "arousal", "valence", "dominance", "avd")
 CORPORA = ("msp_podcast", "iemocap")
 WIDTHS = [64, 128, 256, 512, 1024, 2048]
 SEEDS = 5
