@@ -34,8 +34,9 @@ format: setup  ## write the format
 lock:  ## pin every package of pyproject.toml with its hashes (needs uv)
 	@uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q -o requirements.lock
 
-bench: setup  ## measure feature extraction against librosa
+bench: setup  ## measure feature extraction against librosa, and the cutting of windows
 	@$(BIN)/python tests/benchmarks/features.py
+	@$(BIN)/python tests/benchmarks/windows.py
 
 clean:  ## delete finished runs and logs (the next repro trains again what DVC's cache does not have)
 	@rm -rf runs logs build

@@ -1,7 +1,10 @@
-"""Test every model's scores against each baseline's."""
+"""Test every model's scores against each baseline's: paper A over seeds, paper B over subjects."""
+
+import pandas as pd
 
 from emofuse.params import load
-from emofuse.significance import compare
+from emofuse.reporting.wearable_setting import TASK, pairs
+from emofuse.significance import compare, compare_subjects
 from emofuse.stage import run
 from emofuse.study import COMPARISONS_FILE, SCORES_FILE
 from emofuse.tables import COMPARISONS, SCORES, read, write
@@ -11,8 +14,12 @@ def main() -> None:
     """Write results/comparisons.parquet."""
     baselines = load().baselines
     scores = read(SCORES_FILE, SCORES)
-    tests = compare(scores, [baselines.audio, baselines.text, baselines.single_stage])
-    write(tests, COMPARISONS_FILE, COMPARISONS)
+    tests = [
+        compare(scores[scores["task"] != TASK], [baselines.audio, baselines.text, baselines.single_stage]),
+        compare_subjects(scores, pairs()),
+    ]
+    filled = [frame for frame in tests if len(frame)]
+    write(pd.concat(filled) if filled else COMPARISONS.empty(), COMPARISONS_FILE, COMPARISONS)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import logging
 from importlib import import_module
-from pathlib import Path
 
 from emofuse import arrays, study, tables
 from emofuse.params import load
@@ -14,10 +13,9 @@ log = logging.getLogger("extract")
 def main(feature: str, corpus: str) -> None:
     """Write data/features/<feature>/<corpus>/."""
     params = load()
-    root = Path(params.corpus(corpus).root)
     module = import_module(f"emofuse.features.{feature}")
-    examples = tables.read(study.examples_file(corpus), tables.EXAMPLES)
-    written = arrays.write(study.features_folder(feature, corpus), module.extract(examples, root, params))
+    examples = tables.read(study.examples_of(params, corpus), tables.EXAMPLES)
+    written = arrays.write(study.features_folder(feature, corpus), module.extract(examples, params.root(corpus), params))
     log.info("%s: %d examples -> %d arrays of %s", corpus, len(examples), written, feature)
 
 

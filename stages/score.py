@@ -1,12 +1,13 @@
-"""Score every cell's Predictions: one metric of one seed on one corpus."""
+"""Score every cell's Predictions: one metric of one seed on one corpus, and on each subject where subjects are what is compared."""
 
 import pandas as pd
 
+from emofuse import speech_wearables
 from emofuse.params import load
 from emofuse.scores import score
 from emofuse.stage import run
-from emofuse.study import SCORES_FILE, cells, late_fusion_cells, omitted
-from emofuse.tables import PREDICTIONS, SCORES, read, write
+from emofuse.study import SCORES_FILE, cells, late_fusion_cells, omitted, self_reports_file
+from emofuse.tables import EXAMPLES, PREDICTIONS, SCORES, read, write
 
 
 def main() -> None:
@@ -14,6 +15,10 @@ def main() -> None:
     params = load()
     present = [c for c in [*cells(params), *late_fusion_cells(params)] if not omitted(params, c)]
     scored = [score(read(cell.folder / "predictions.parquet", PREDICTIONS)) for cell in present]
+    windows = read(self_reports_file(params.wearable.roles.emotion), EXAMPLES)
+    subjects = dict(zip(windows["example_id"], windows["speaker"], strict=True))
+    for model in speech_wearables.configurations(params.wearable.fusion):
+        scored.append(score(read(speech_wearables.cell(params, model).folder / "predictions.parquet", PREDICTIONS), subjects))
     filled = [frame for frame in scored if len(frame)]
     write(pd.concat(filled) if filled else SCORES.empty(), SCORES_FILE, SCORES)
 

@@ -1,4 +1,4 @@
-"""Speak one invented corpus in the genuine on-disk layout."""
+"""Write one invented corpus in the genuine on-disk layout."""
 
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +11,7 @@ def main(corpus: str) -> None:
     """Write data/toy/<corpus>/."""
     params = load()
     module = import_module(f"emofuse.toy.{corpus}")
-    module.write(Path("data/toy") / corpus, params.toy.seed, getattr(params.toy, corpus))
+    module.write(Path("data/toy") / corpus, params.toy.seed, params.toy_sizes(corpus))
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ def examples(corpus: str, rng: np.random.Generator, n: int = 48) -> pd.DataFrame
             "corpus": corpus,
             "path": [f"{i:03d}.wav" for i in number],
             "audio_sha256": "0" * 64,
+            "recording": None,
             "start_s": 0.0,
             "end_s": 0.5,
             "speaker": [f"s{i % 6}" for i in number],
@@ -54,6 +55,8 @@ def examples(corpus: str, rng: np.random.Generator, n: int = 48) -> pd.DataFrame
             "arousal": rng.uniform(1, 5, n),
             "valence": rng.uniform(1, 5, n),
             "dominance": rng.uniform(1, 5, n),
+            "arousal3": None,
+            "valence3": None,
             "scale_min": 1.0,
             "scale_max": 5.0,
         }

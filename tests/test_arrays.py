@@ -55,3 +55,24 @@ def test_a_cache_cut_short_or_without_an_example_is_refused(tmp_path):
     (tmp_path / "c" / "frames.npy").write_bytes(data[:-8])
     with pytest.raises(InputError, match="expected a feature cache"):
         arrays.ArrayCache(tmp_path / "c")
+
+
+def test_lost_samples_are_kept_where_gaps_are_allowed_but_never_infinity(tmp_path):
+    track = np.array([1, np.nan, 3], np.float32)
+    arrays.write(tmp_path / "c", [("a", track)], gaps=True)
+    np.testing.assert_array_equal(arrays.ArrayCache(tmp_path / "c")["a"], track)
+    with pytest.raises(InputError, match=r"a: a feature cache expects .* finite: False"):
+        arrays.write(tmp_path / "d", [("a", np.array([np.inf, np.nan], np.float32))], gaps=True)
+
+
+def test_a_cache_of_nothing_can_be_read(tmp_path):
+    assert arrays.write(tmp_path / "c", []) == 0
+    assert list(arrays.ArrayCache(tmp_path / "c")) == []
+
+
+def test_digests_follow_the_values_and_the_order_asked_for(tmp_path):
+    for name, last in (("c", 2.0), ("d", 3.0)):
+        arrays.write(tmp_path / name, [("a", np.ones(3, np.float32)), ("b", np.array([1, last], np.float32))])
+    first, second = (arrays.ArrayCache(tmp_path / name) for name in "cd")
+    assert first.digests(["b", "a"]) == first.digests(["a", "b"])[::-1]
+    assert [x == y for x, y in zip(first.digests(["a", "b"]), second.digests(["a", "b"]), strict=True)] == [True, False]

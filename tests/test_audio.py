@@ -3,6 +3,9 @@ import hashlib
 import numpy as np
 import pytest
 import soundfile
+import soxr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from emofuse import audio
 from emofuse.errors import InputError
@@ -52,3 +55,34 @@ def test_text_an_lfs_pointer_and_an_absent_file_are_told_apart(tmp_path):
         audio.inspect(tmp_path / "p.wav")
     with pytest.raises(InputError, match="no such file"):
         audio.inspect(tmp_path / "absent.wav")
+
+
+def test_a_cut_holds_the_samples_between_its_ends():
+    samples = np.arange(16000, dtype=np.float32)
+    np.testing.assert_array_equal(audio.cut(samples, 0.25, 0.5, 16000, "a"), samples[4000:8000])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from([8000, 11025, 16000, 22050, 32000, 44100, 48000]), st.integers(400, 9000))
+def test_a_cut_from_the_beginning_to_the_duration_is_the_whole_file(rate, length):
+    samples = soxr.resample(np.ones(length, np.float32), rate, 16000)
+    assert len(audio.cut(samples, 0.0, length / rate, 16000, "a")) == len(samples)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.floats(0, 50, allow_nan=False))
+def test_cuts_of_equal_duration_are_equally_long_wherever_they_start(start_s):
+    assert len(audio.cut(np.zeros(60 * 16000, np.float32), start_s, start_s + 4.0, 16000, "a")) == 64000
+
+
+def test_a_cut_may_lack_one_sample_at_the_end_but_not_two():
+    assert len(audio.cut(np.zeros(15999, np.float32), 0.0, 1.0, 16000, "a")) == 15999
+    with pytest.raises(InputError, match=r"^corpus:P1:3: expected audio from 0\.000 to 1\.000 s, found 1\.000 s") as error:
+        audio.cut(np.zeros(15998, np.float32), 0.0, 1.0, 16000, "corpus:P1:3")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("start_s", "end_s"), [(-1.0, 0.5), (0.5, 0.5), (0.6, 0.5)])
+def test_a_cut_before_the_file_or_without_duration_is_refused(start_s, end_s):
+    with pytest.raises(InputError, match=r"^a: expected audio from"):
+        audio.cut(np.zeros(16000, np.float32), start_s, end_s, 16000, "a")

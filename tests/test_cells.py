@@ -12,7 +12,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from emofuse import cells, study, tables, tasks
+from emofuse import cells, speech_text, study, tables
 from emofuse.errors import InputError
 from emofuse.runners import local
 from emofuse.runs import Store
@@ -34,14 +34,14 @@ def folder(tmp_path, monkeypatch):
 
 
 def execute(params, cell=CELL, store=STORE, code="code"):
-    jobs = cells.jobs(params, cell, code)
+    jobs = speech_text.jobs(params, cell, code)
     missing = [j for j in jobs if not cells.finished(j, store)]
     local.run(missing, store, 2, "cpu", Path("log"))
-    return len(missing), *cells.collect(tasks.TASKS[cell.task], cell, jobs, store)
+    return len(missing), *cells.collect(jobs, store)
 
 
 def keys(params, cell=CELL, code="code"):
-    return [j.fit_key for j in cells.jobs(params, cell, code)]
+    return [j.fit_key for j in speech_text.jobs(params, cell, code)]
 
 
 def test_a_cell_runs_every_fold_and_seed_and_predicts_the_other_corpus_too():
@@ -118,7 +118,7 @@ def test_code_and_training_labels_change_the_keys_and_test_labels_do_not():
 def test_new_features_of_the_other_corpus_cost_predictions_and_no_training():
     p = study_on_disk.load()
     execute(p)
-    fits = {j.fit_key: (Path("runs/fits") / j.fit_key / "manifest.json").stat().st_mtime_ns for j in cells.jobs(p, CELL, "code")}
+    fits = {j.fit_key: (Path("runs/fits") / j.fit_key / "manifest.json").stat().st_mtime_ns for j in speech_text.jobs(p, CELL, "code")}
     study_on_disk._write_corpus("iemocap", np.random.default_rng(99))
     executed, _, _ = execute(p)
     assert executed == 2
@@ -150,14 +150,14 @@ import sys
 sys.path.insert(0, {tests!r})
 import study_on_disk
 from pathlib import Path
-from emofuse import cells
+from emofuse import cells, speech_text
 from emofuse.runners import local
 from emofuse.runs import Store
 from emofuse.study import Cell
 
 if __name__ == "__main__":
     store = Store(Path("runs"))
-    jobs = cells.jobs(study_on_disk.load(epochs={epochs}), Cell("emotion4", "msp_podcast", "cnn14"), "code")
+    jobs = speech_text.jobs(study_on_disk.load(epochs={epochs}), Cell("emotion4", "msp_podcast", "cnn14"), "code")
     local.run([j for j in jobs if not cells.finished(j, store)], store, 2, "cpu", Path("log"))
 """
 

@@ -7,7 +7,7 @@ from emofuse.late_fusion import late_fusion
 from emofuse.scores import score
 from emofuse.tables import PREDICTIONS, check
 
-CLASSES = ["angry", "happy", "neutral", "sad"]
+CLASSES = ["emotion/angry", "emotion/happy", "emotion/neutral", "emotion/sad"]
 
 
 def cell(model, dev_error, test_prediction, fold="official", truth=(1.0, 2.0, 3.0)):
@@ -18,6 +18,7 @@ def cell(model, dev_error, test_prediction, fold="official", truth=(1.0, 2.0, 3.
             run = {
                 "task": "avd",
                 "corpus": "msp_podcast",
+                "protocol": "official",
                 "model": model,
                 "fold": fold,
                 "seed": seed,
@@ -59,7 +60,7 @@ def test_row_order_does_not_matter():
 def test_independent_errors_of_equal_size_halve_in_mse():
     rng = np.random.default_rng(0)
     truth = rng.normal(size=40_000)
-    run = {"task": "avd", "corpus": "a", "fold": "f", "seed": 0, "test_corpus": "a", "target": "valence"}
+    run = {"task": "avd", "corpus": "a", "protocol": "official", "fold": "f", "seed": 0, "test_corpus": "a", "target": "valence"}
     sides = []
     for model in ("cnn14", "bert"):
         parts = [
@@ -73,7 +74,7 @@ def test_independent_errors_of_equal_size_halve_in_mse():
 
 def test_posteriors_are_averaged_class_by_class():
     def side(model, posterior):
-        run = {"task": "emotion4", "corpus": "a", "model": model, "fold": "f", "seed": 3, "test_corpus": "a"}
+        run = {"task": "emotion4", "corpus": "a", "protocol": "official", "model": model, "fold": "f", "seed": 3, "test_corpus": "a"}
         rows = {"example_id": "a:1", "target": CLASSES, "truth": [0.0, 1.0, 0.0, 0.0], "prediction": posterior}
         return pd.concat([pd.DataFrame({**run, **rows, "partition": p}) for p in ("dev", "test")])
 
@@ -95,7 +96,7 @@ def test_an_omitted_cell_gives_an_empty_table():
 
 def test_an_example_that_one_side_lacks_is_named():
     gap = text()[lambda frame: frame["example_id"] != "msp_podcast:officialtest2"]
-    with pytest.raises(InputError, match=r"official/test/msp_podcast/msp_podcast:officialtest2/valence"):
+    with pytest.raises(InputError, match=r"avd/msp_podcast/official/official/test/msp_podcast/msp_podcast:officialtest2/valence"):
         late_fusion(audio(), gap)
 
 
@@ -107,5 +108,19 @@ def test_an_example_with_two_labels_is_named():
 
 
 def test_a_fold_without_dev_predictions_is_named():
-    with pytest.raises(InputError, match=r"avd/msp_podcast/bert/official: late fusion expects predictions on dev"):
+    with pytest.raises(InputError, match=r"avd/msp_podcast/official/bert/official: late fusion expects predictions on dev"):
         late_fusion(audio(), text()[lambda frame: frame["partition"] == "test"])
+
+
+def test_each_protocol_is_fused_for_itself():
+    other = [side.assign(protocol="speaker_folds") for side in (audio(), text())]
+    fused = late_fusion(pd.concat([audio(), other[0]]), pd.concat([text(), other[1]]))
+    alone = late_fusion(audio(), text())
+    for protocol, rows in fused.groupby("protocol"):
+        pd.testing.assert_frame_equal(rows.reset_index(drop=True), alone.assign(protocol=protocol))
+    assert fused["protocol"].nunique() == 2
+
+
+def test_two_cells_of_other_protocols_are_not_fused():
+    with pytest.raises(InputError, match=r"avd/msp_podcast/official/.*expects every example predicted by both models"):
+        late_fusion(audio(), text().assign(protocol="speaker_folds"))

@@ -11,9 +11,12 @@ from emofuse.errors import InputError
 TASK = tasks.TASKS["emotion4"]
 
 
+SELF_REPORT = tasks.TASKS["self_report"]
+
+
 def balanced(counts):
     rows = np.repeat(np.eye(4), counts, axis=0)
-    return pd.DataFrame(rows, index=[f"e{i}" for i in range(len(rows))], columns=list(tasks.CLASSES))
+    return pd.DataFrame(rows, index=[f"e{i}" for i in range(len(rows))], columns=list(TASK.outputs))
 
 
 def test_weighted_cross_entropy_is_its_formula():
@@ -28,7 +31,7 @@ def test_weighted_cross_entropy_is_its_formula():
 
 
 def test_a_class_without_training_examples_is_named():
-    with pytest.raises(InputError, match=r"fold 1: .*none of \['neutral'\]"):
+    with pytest.raises(InputError, match=r"fold 1: .*none of \['emotion/neutral'\]"):
         objectives.fit_objective(TASK, balanced([1, 1, 0, 1]), "centred", None, "fold 1")
 
 
@@ -59,3 +62,69 @@ def test_outputs_of_another_shape_are_refused_instead_of_broadcast():
 def test_a_constant_predictor_scores_zero_and_not_nan():
     objective = objectives.fit_objective(tasks.TASKS["avd"], pd.DataFrame(), "raw", None, "run")
     assert objective.selection_score(np.random.default_rng(0).normal(size=(8, 3)), np.ones((8, 3))) == 0.0
+
+
+def self_reports(n, seed):
+    """Truth of the three targets, one class of each right, and outputs of a network."""
+    rng = np.random.default_rng(seed)
+    truth = np.concatenate([np.eye(len(classes))[rng.integers(0, len(classes), n)] for classes in SELF_REPORT.classes.values()], axis=1)
+    return pd.DataFrame(truth, columns=list(SELF_REPORT.outputs)), torch.tensor(rng.normal(size=(n, 12)), dtype=torch.float32)
+
+
+def negative_log_likelihoods(truth, outputs):
+    """Of each example and target, in float64: columns 0-2, 3-5 and 6-11 are a target each."""
+    found = []
+    for columns in (slice(0, 3), slice(3, 6), slice(6, 12)):
+        z = outputs.double().numpy()[:, columns]
+        log_posterior = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+        found.append(-(truth.to_numpy()[:, columns] * log_posterior).sum(axis=1))
+    return np.stack(found, axis=1)
+
+
+@given(st.integers(0, 1000))
+def test_the_loss_of_several_targets_is_the_sum_of_their_cross_entropies(seed):
+    truth, outputs = self_reports(9, seed)
+    loss = objectives.Objective(SELF_REPORT, None).loss(outputs, torch.tensor(truth.to_numpy()))
+    assert loss.item() == pytest.approx(negative_log_likelihoods(truth, outputs).mean(axis=0).sum(), rel=1e-5)
+
+
+def test_class_weights_weigh_each_target_by_its_own_classes():
+    truth, outputs = self_reports(9, 0)
+    weights = np.random.default_rng(1).uniform(0.5, 2, 12)
+    expected = 0.0
+    for column, target in zip(negative_log_likelihoods(truth, outputs).T, SELF_REPORT.slices.values(), strict=True):
+        own = (truth.to_numpy() * weights)[:, target].sum(axis=1)
+        expected += (own * column).sum() / own.sum()
+    loss = objectives.Objective(SELF_REPORT, tuple(weights)).loss(outputs, torch.tensor(truth.to_numpy()))
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+@given(st.integers(0, 1000))
+def test_selection_by_loss_is_minus_that_sum(seed):
+    truth, outputs = self_reports(9, seed)
+    objective = objectives.Objective(SELF_REPORT, None, selection="loss")
+    score = objective.selection_score(truth.to_numpy(), objective.predictions(outputs))
+    assert score == pytest.approx(-objective.loss(outputs, torch.tensor(truth.to_numpy())).item(), rel=1e-5)
+
+
+def test_selection_by_score_is_the_mean_of_the_targets_recalls():
+    truth, outputs = self_reports(40, 0)
+    objective = objectives.Objective(SELF_REPORT, None)
+    recalls = [
+        metrics.uar(truth.to_numpy()[:, s].argmax(axis=1), outputs.numpy()[:, s].argmax(axis=1)) for s in SELF_REPORT.slices.values()
+    ]
+    assert objective.selection_score(truth.to_numpy(), objective.predictions(outputs)) == pytest.approx(np.mean(recalls))
+
+
+def test_posteriors_add_up_to_one_within_each_target():
+    _, outputs = self_reports(5, 0)
+    posteriors = objectives.Objective(SELF_REPORT, None).predictions(outputs)
+    for columns in SELF_REPORT.slices.values():
+        np.testing.assert_allclose(posteriors[:, columns].sum(axis=1), 1)
+        np.testing.assert_allclose(posteriors[:, columns], torch.softmax(outputs[:, columns].double(), 1).numpy())
+
+
+def test_a_certain_and_wrong_prediction_keeps_the_selection_score_finite():
+    truth = np.tile([1.0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0], (3, 1))
+    wrong = np.tile([0.0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0], (3, 1))
+    assert -100 < objectives.Objective(SELF_REPORT, None, selection="loss").selection_score(truth, wrong) < -80  # 3 log 1e-12

@@ -1,4 +1,5 @@
 import copy
+import pickle
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,19 @@ def changed(keys, value):
         ("sizes.toy.cnn14.widths", [4, 8], ["'sizes.toy.cnn14.widths'", "6 items"]),
         ("sizes.toy.mfcnn14.block_dropout", 1.5, ["'sizes.toy.mfcnn14.block_dropout'", "less than 1"]),
         ("corpora.iemocap.protocol", "random", ["'corpora.iemocap.protocol'", "found 'random'"]),
+        ("wearable.mechanisms.attention.widht", 8, ["wearable.mechanisms.attention.widht", "did you mean 'width'"]),
+        ("wearable.windows.hop_s", None, ["'wearable.windows.hop_s' is missing"]),
+        ("wearable.windows.rates_hz.bvp", 64.5, ["'wearable.windows.rates_hz.bvp'", "valid integer"]),
+        ("wearable.fusion", "gated", ["'wearable.fusion' expects", "'attention'", "found 'gated'"]),
+        ("wearable.protocols", ["leave_one_speaker_out"], ["'wearable.protocols.0'", "'leave_one_session_out'"]),
+        ("wearable.roles.signals", [], ["'wearable.roles.signals'", "at least 1 item"]),
+        ("wearable.validation.subjects", 0, ["'wearable.validation.subjects'", "greater than 0"]),
+        ("wearable.schedules.toy.emotion.batch_size", 1, ["'wearable.schedules.toy.emotion.batch_size'", "greater than or equal to 2"]),
+        ("wearable.roles.fusion", ["verbio", "kemocon"], ["'wearable.roles'", "found 'kemocon' in fusion", "remove it"]),
+        ("wearable.roles.signals", ["wesda"], ["'wearable'", "roles and spoken expect names", "['wesda']"]),
+        ("wearable.spoken", ["kemocon", "voxceleb1"], ["'wearable'", "spoken expects", "['verbio']"]),
+        ("wearable.labels.low_at_most", 4, ["'wearable.labels'", "low_at_most up to neutral_at_most", "found 4 above 3"]),
+        ("wearable.labels.ties", "last", ["'wearable.labels.ties' expects", "found 'last'"]),
     ],
 )
 def test_a_wrong_key_or_value_is_named_with_what_was_expected(keys, value, words):
@@ -84,3 +98,36 @@ def test_the_papers_matrix_is_735_runs():
 def test_the_model_under_study_may_be_a_baseline():
     p = params.parse(changed("model", "cnn14"))
     assert study.models(p) == ["cnn14", "bert", "sfcnn14"]
+
+
+def test_an_unknown_corpus_of_recordings_lists_the_known_ones():
+    with pytest.raises(InputError, match=r"wearable\.corpora has no 'kemocom'; it has \['affective_road', .*'kemocon'"):
+        params.parse(DATA).recording_corpus("kemocom")
+
+
+def test_a_root_and_toy_sizes_are_found_for_corpora_of_either_paper():
+    p = params.parse(DATA)
+    assert p.root("iemocap") == Path(DATA["corpora"]["iemocap"]["root"])
+    assert p.root("kemocon") == Path(DATA["wearable"]["corpora"]["kemocon"]["root"])
+    assert p.toy_sizes("iemocap") == p.toy.iemocap and p.toy_sizes("kemocon") == p.wearable.toy.kemocon
+    for wrong in ("seed", "kemocom"):
+        with pytest.raises(InputError, match=r"expected one of \[.*'iemocap', 'kemocon'.*") as error:
+            p.toy_sizes(wrong)
+        assert "\n" not in str(error.value)
+
+
+def test_the_section_of_paper_b_is_the_paper():
+    """B §4.1.1: windows of 4 s with 1 s of overlap, 40 MFCC; §3.2, §4.2: Adam at 1e-3, 32 epochs; §3.1, §3.2, §4.1: the corpora."""
+    w = params.parse(DATA).wearable
+    assert (w.windows.length_s, w.windows.hop_s, w.mfcc.n_coefficients) == (4.0, 3.0, 40)
+    assert w.windows.rates_hz.model_dump() == {"acc": 32, "bvp": 64, "eda": 4, "temp": 4}
+    assert (w.learning_rate, w.schedules.paper.emotion.epochs) == (1e-3, 32)
+    assert set(w.protocols) == {"leave_one_subject_out", "leave_one_session_out"}
+    assert (w.roles.speech, w.roles.fusion, w.roles.emotion) == (["voxceleb1"], ["verbio"], "kemocon")
+    assert sorted(w.roles.signals) == ["affective_road", "case", "clas", "ppg_dalia", "wesad"]
+    assert (w.network.projection, w.network.emotion_head, len(w.network.emotion_head)) == ([32, 16], [16, 8], 2)
+
+
+def test_the_section_of_paper_b_travels_to_another_process():
+    w = params.parse(DATA).wearable
+    assert pickle.loads(pickle.dumps(w)) == w

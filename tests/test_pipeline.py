@@ -20,6 +20,12 @@ import yaml
 REPOSITORY = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 MODELS = ["mfcnn14", "cnn14", "bert"]
+WEARABLE_TOY = {
+    "kemocon": {"pairs": 3, "debate_s": 20},
+    "verbio": {"participants": 3, "talk_s": 10},
+    **{name: {"subjects": 2, "duration_s": 30} for name in ("wesad", "ppg_dalia", "case", "clas", "affective_road")},
+    "voxceleb1": {"speakers": 3, "utterances": 1},
+}
 
 
 class Clone:
@@ -55,6 +61,12 @@ class Clone:
             for name, number in re.findall(r"INFO train: (\S+): \d+ runs, \d+ in the run store, (\d+) to execute", log.read_text()):
                 found[name] = found.get(name, 0) + int(number)
         return {name: number for name, number in found.items() if number}
+
+    def trainings(self) -> dict[str, int]:
+        """The number of executed pretrainings and runs of paper B, by what their stage was asked for."""
+        logs = [log.read_text() for pattern in ("pretrain-*.log", "train_emotion-*.log") for log in (self.folder / "logs").glob(pattern)]
+        found = re.findall(r"INFO (?:pretrain|train_emotion): (\w+): \d+ \w+, \d+ in the run store, (\d+) to", "".join(logs))
+        return {name: int(number) for name, number in found if int(number)}
 
     def params(self, **changes: object) -> None:
         path = self.folder / "params.yaml"
@@ -95,6 +107,9 @@ def clone(tmp_path_factory):
         toy__iemocap={"utterances_per_speaker": 4},
         **{f"sizes__toy__{m}": size for m in ("cnn14", "sfcnn14", "mfcnn14")},
         sizes__toy__bert__epochs=1,
+        wearable__toy=WEARABLE_TOY,
+        wearable__schedules__toy={k: {"epochs": 1, "batch_size": 4, "patience": 1} for k in ("speech", "signals", "fusion", "emotion")},
+        wearable__validation__subjects=1,
     )
     clone.call("git", "init", "-q")
     clone.call("git", "add", ".")
@@ -116,8 +131,9 @@ def test_everything_runs_once(clone, first):
     stages, runs = first
     assert runs == {f"emotion4/{c}/{m}": 1 for c in ("msp_podcast", "iemocap") for m in MODELS}
     assert {s.split("@")[0] for s in stages} == set(yaml.safe_load((clone.folder / "dvc.yaml").read_text())["stages"])
+    assert clone.trainings().keys() == {"encoders", "fusion", "unweighted", "weighted", "attention", "unimodal", "controls"}
     metrics = json.loads((clone.folder / "reports" / "metrics.json").read_text())
-    assert "emotion4" in metrics and (clone.folder / "reports" / "index.md").is_file()
+    assert {"emotion4", "self_report"} <= metrics.keys() and (clone.folder / "reports" / "index.md").is_file()
     clone.call("git", "add", ".")
     clone.call("git", "commit", "-qm", "results")
 
@@ -188,9 +204,39 @@ def test_dvc_exp_run_with_another_model_and_the_metrics_difference(clone, first)
     assert yaml.safe_load((clone.folder / "params.yaml").read_text())["model"] == "mfcnn14"
 
 
+def test_another_mechanism_under_study_trains_its_controls_alone(clone, first):
+    stages, runs = clone.repro("exp", "run", "-S", "wearable.fusion=weighted")
+    assert runs == {} and clone.trainings().keys() == {"controls"}
+    assert {"train_controls", "score"} <= stages <= {"train_controls", "score", "compare", "report"}
+    clone.params(wearable__fusion="attention")
+    stages, _ = clone.repro()
+    assert clone.trainings() == {} and "train_controls" not in stages
+
+
+def test_a_setting_of_one_mechanism_retrains_neither_encoders_nor_the_other_mechanisms(clone, first):
+    clone.params(wearable__mechanisms__attention__tokens="single")
+    stages, runs = clone.repro()
+    assert runs == {} and "pretrain_encoders" not in stages
+    assert clone.trainings().keys() == {"fusion", "attention", "controls"} and clone.trainings()["fusion"] == 1
+    assert {s for s in stages if s.startswith("train")} == {"train_fusion@attention", "train_controls"}
+    clone.params(wearable__mechanisms__attention__tokens="elements")
+    clone.repro()
+    assert clone.trainings() == {}
+
+
+def test_a_setting_of_the_labels_trains_heads_and_pretrains_nothing(clone, first):
+    clone.params(wearable__labels__low_at_most=1)
+    stages, runs = clone.repro()
+    assert runs == {} and "label_windows" in stages and not any(s.startswith(("cut", "extract")) for s in stages)
+    assert not clone.trainings().keys() & {"encoders", "fusion"} and "attention" in clone.trainings()
+    clone.params(wearable__labels__low_at_most=2)
+    clone.repro()
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"wearable__mechanisms__attention__tokens": "words"}, ["'wearable.mechanisms.attention.tokens' expects 'elements' or 'single'"]),
         ({"models__cnn14__learning_rate": "fast"}, ["'models.cnn14.learning_rate' expects a valid number", "found 'fast'"]),
         ({"folds__toy": {"iemocap": ["Ses09F"]}}, ["Ses09F", "Ses01F"]),
         ({"corpora__iemocap__release": "half"}, ["corpora.iemocap.release", "half"]),

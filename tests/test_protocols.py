@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from emofuse.errors import InputError
-from emofuse.protocols import Fold, check, folds, select
+from emofuse.protocols import Draw, Fold, check, folds, select
 
 quick = settings(max_examples=40, deadline=None)  # a loaded machine is no failure
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     """Examples of which only what protocols look at is filled in."""
-    frame = pd.DataFrame(rows).reindex(columns=["example_id", "speaker", "partner", "split", "fold"])
+    frame = pd.DataFrame(rows).reindex(columns=["example_id", "speaker", "partner", "session", "split", "fold"])
     return frame.assign(example_id=[f"toy:{i:03}" for i in range(len(frame))])
 
 
@@ -184,3 +184,126 @@ def test_a_speaker_with_two_partners_is_named() -> None:
     examples.loc[0, "partner"] = "Ses02F"
     with pytest.raises(InputError, match="speaker Ses01F"):
         folds("leave_one_speaker_out", examples)
+
+
+DRAWING = ("leave_one_subject_out", "leave_one_session_out")
+
+
+def debates(sizes: Sequence[Sequence[int]], first: int = 1) -> pd.DataFrame:
+    """Sessions of one or two subjects, who have so many windows each; subjects are numbered on from ``first``."""
+    rows: list[dict[str, object]] = []
+    for session, numbers in enumerate(sizes, first):
+        names = [f"P{2 * session - 1 + i}" for i in range(len(numbers))]
+        for name, other, number in zip(names, names[::-1], numbers, strict=True):
+            rows += [{"speaker": name, "partner": other if other != name else None, "session": f"D{session}"}] * number
+    return table(rows)
+
+
+some_debates = st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=2), min_size=4, max_size=8).map(debates)
+draws = st.builds(Draw, st.integers(1, 2), st.integers(0, 1000))
+
+
+@quick
+@given(st.sampled_from(DRAWING), some_debates, draws)
+def test_every_window_is_tested_once_and_no_subject_is_on_two_sides(protocol: str, examples: pd.DataFrame, draw: Draw) -> None:
+    rows = examples.set_index("example_id")
+    found = folds(protocol, examples, draw)
+    assert sorted(i for fold in found for i in fold.test) == sorted(rows.index)
+    for fold in found:
+        assert sorted(fold.train + fold.dev + fold.test) == sorted(rows.index)
+        subjects = [set(rows.loc[list(side), "speaker"]) for side in (fold.train, fold.dev, fold.test)]
+        assert all(subjects) and len(set.union(*subjects)) == sum(len(s) for s in subjects)
+
+
+@quick
+@given(some_debates, draws)
+def test_the_test_subjects_partner_is_trained_on_and_never_selects(examples: pd.DataFrame, draw: Draw) -> None:
+    rows = examples.set_index("example_id")
+    for fold in folds("leave_one_subject_out", examples, draw):
+        (partner,) = set(rows.loc[list(fold.test), "partner"])
+        assert set(rows.loc[list(fold.test), "speaker"]) == {fold.name}
+        assert rows.loc[list(fold.dev), "speaker"].nunique() == draw.count
+        assert partner not in set(rows.loc[list(fold.dev), "speaker"])
+        assert pd.isna(partner) or partner in set(rows.loc[list(fold.train), "speaker"])
+
+
+@quick
+@given(some_debates, draws)
+def test_a_session_is_never_on_two_sides_of_leave_one_session_out(examples: pd.DataFrame, draw: Draw) -> None:
+    session = examples.set_index("example_id")["session"]
+    for fold in folds("leave_one_session_out", examples, draw):
+        sides = [set(session[list(side)]) for side in (fold.train, fold.dev, fold.test)]
+        assert sides[2] == {fold.name} and len(sides[1]) == draw.count
+        assert len(set.union(*sides)) == sum(len(s) for s in sides)
+
+
+@quick
+@given(st.sampled_from(DRAWING), some_debates, draws, st.randoms(use_true_random=False))
+def test_a_draw_does_not_depend_on_row_order(protocol: str, examples: pd.DataFrame, draw: Draw, random: Random) -> None:
+    order = list(range(len(examples)))
+    random.shuffle(order)
+    assert folds(protocol, examples.iloc[order], draw) == folds(protocol, examples, draw)
+
+
+@quick
+@given(st.sampled_from(DRAWING), some_debates, draws)
+def test_one_debate_more_displaces_others_only_where_it_is_drawn_itself(protocol: str, examples: pd.DataFrame, draw: Draw) -> None:
+    more = examples["session"].nunique() + 1
+    added = debates([[1, 1]], more).assign(example_id=["toy:900", "toy:901"])
+    after = {fold.name: fold for fold in folds(protocol, pd.concat([examples, added], ignore_index=True), draw)}
+    for fold in folds(protocol, examples, draw):
+        old, new = set(fold.dev), set(after[fold.name].dev)
+        assert new <= old | {"toy:900", "toy:901"}
+        assert new == old or new & {"toy:900", "toy:901"}
+
+
+@pytest.mark.parametrize("protocol", DRAWING)
+def test_one_debate_more_leaves_most_folds_of_a_corpus_as_they_were(protocol: str) -> None:
+    before = {fold.name: fold.dev for fold in folds(protocol, debates([[1, 1]] * 11), Draw(1, 0))}
+    after = {fold.name: fold.dev for fold in folds(protocol, debates([[1, 1]] * 12), Draw(1, 0))}
+    assert sum(after[name] == dev for name, dev in before.items()) > 0.7 * len(before)
+
+
+@pytest.mark.parametrize("protocol", DRAWING)
+def test_another_seed_draws_others_and_folds_do_not_all_draw_the_same(protocol: str) -> None:
+    examples = debates([[1, 1]] * 11)
+    drawn = [[fold.dev for fold in folds(protocol, examples, Draw(1, seed))] for seed in (0, 1)]
+    assert drawn[0] != drawn[1] and all(len(set(d)) > len(d) / 3 for d in drawn)
+
+
+def test_subjects_alone_in_their_session_make_both_protocols_alike() -> None:
+    examples = debates([[2], [1], [3], [2]])
+    by_subject, by_session = (folds(protocol, examples, Draw(1, 0)) for protocol in DRAWING)
+    assert [fold.test for fold in by_subject] == [fold.test for fold in by_session]
+
+
+@pytest.mark.parametrize(("protocol", "fold"), [(DRAWING[0], "P1"), (DRAWING[1], "D1")])
+def test_too_few_to_draw_from_is_one_line_that_names_the_fold(protocol: str, fold: str) -> None:
+    with pytest.raises(InputError, match=f"{protocol}: fold {fold}: expected more than 2 others .*, found 2; use more subjects") as error:
+        folds(protocol, debates([[1], [1], [1]]), Draw(2, 0))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("protocol", "column"), [(DRAWING[0], "speaker"), (DRAWING[1], "session")])
+def test_a_window_without_what_the_drawing_protocol_needs_is_named(protocol: str, column: str) -> None:
+    examples = debates([[1, 1]] * 4)
+    examples.loc[3, column] = None
+    with pytest.raises(InputError, match=f"toy:003: {protocol} expects a {column}"):
+        folds(protocol, examples, Draw(1, 0))
+
+
+def test_a_subject_in_two_sessions_cannot_be_left_out_by_session() -> None:
+    examples = debates([[2, 1]] * 4)
+    examples.loc[0, "session"] = "D2"
+    with pytest.raises(InputError, match=r"speaker P1 expects one side, found on \w+ and \w+"):
+        folds("leave_one_session_out", examples, Draw(1, 0))
+
+
+def test_a_drawing_protocol_without_a_draw_is_a_mistake_of_the_program() -> None:
+    with pytest.raises(ValueError, match="leave_one_subject_out needs a draw"):
+        folds("leave_one_subject_out", debates([[1, 1]] * 4))
+
+
+def test_an_unknown_protocol_is_answered_with_the_drawing_ones_too() -> None:
+    with pytest.raises(InputError, match=r"'leave_one_session_out'.*'leave_one_subject_out'"):
+        folds("leave_one_debate_out", debates([[1, 1]] * 4))

@@ -4,6 +4,8 @@ import hashlib
 import json
 from pathlib import Path
 
+import pandas as pd
+import pytest
 from ruamel.yaml import YAML
 
 from emofuse import code_digest
@@ -59,3 +61,41 @@ def test_the_voice_carries_arousal_and_the_words_valence_and_neither_everything(
 def test_the_report_says_that_the_sizes_are_not_the_papers():
     tables = sorted((REPOSITORY / "reports" / "tables").glob("table?.md"))
     assert len(tables) == 4 and all("Not the paper's sizes: invented corpora" in t.read_text(encoding="utf-8") for t in tables)
+
+
+TARGETS = ("arousal3", "valence3", "emotion6")
+FUSED = [f"{mechanism}_with_fusion_training" for mechanism in ("unweighted", "weighted", "attention")]
+
+
+def accuracy(model, *targets, protocol="leave_one_subject_out"):
+    scores = METRICS["self_report"]["kemocon"][protocol]
+    return sum(scores[t][model]["accuracy"] for t in targets) / len(targets)
+
+
+@pytest.mark.parametrize("model", FUSED)
+def test_pretrained_fusion_has_the_bodys_arousal_and_the_voices_valence(model):
+    assert accuracy(model, "arousal3") > accuracy("speech_only", "arousal3") + 0.1
+    assert accuracy(model, "valence3") > accuracy("wearable_only", "valence3") + 0.05
+
+
+@pytest.mark.parametrize("model", FUSED)
+def test_pretrained_fusion_beats_either_modality_over_all_targets(model):
+    for protocol in ("leave_one_subject_out", "leave_one_session_out"):
+        alone = max(accuracy(m, *TARGETS, protocol=protocol) for m in ("speech_only", "wearable_only"))
+        assert accuracy(model, *TARGETS, protocol=protocol) > alone
+
+
+def test_shuffled_labels_stay_at_chance():
+    assert accuracy("shuffled_labels", "arousal3", "valence3") < 0.4 and accuracy("shuffled_labels", "emotion6") < 0.3
+    assert accuracy("shuffled_labels", *TARGETS) < min(accuracy(m, *TARGETS) for m in FUSED) - 0.1
+
+
+def test_nothing_is_certain():
+    assert max(accuracy(m, t) for m in FUSED for t in TARGETS) < 0.85
+
+
+def test_pretraining_by_contrast_lowers_the_loss_on_people_held_out():
+    curves = pd.read_csv(REPOSITORY / "reports" / "figures" / "wearable_pretraining.csv")
+    for signal in ("acc", "bvp", "eda", "temp"):
+        scores = curves[curves["network"] == signal].set_index("epoch")["dev_score"]
+        assert scores.max() > 0.8 * scores[0], signal  # scores are minus the loss; epoch 0 is the untrained encoder

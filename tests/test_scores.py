@@ -1,14 +1,16 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from emofuse.errors import InputError
-from emofuse.scores import best_on_dev, best_seeds, reported, score
+from emofuse.scores import best_on_dev, best_seeds, outcomes_of_run, reported, score
 from emofuse.tables import PREDICTIONS, SCORES, check
+from emofuse.tasks import TASKS
 
-RUN = {"task": "avd", "corpus": "iemocap", "model": "cnn14", "fold": "Ses01F", "seed": 0, "partition": "test", "test_corpus": "iemocap"}
-CLASSES = ["angry", "happy", "neutral", "sad"]
+RUN = {"task": "avd", "corpus": "iemocap", "protocol": "leave_one_speaker_out", "model": "cnn14", "fold": "Ses01F", "seed": 0}
+RUN |= {"partition": "test", "test_corpus": "iemocap"}
+CLASSES = ["emotion/angry", "emotion/happy", "emotion/neutral", "emotion/sad"]
 
 
 def dimension(truth, prediction, target="valence", **run):
@@ -105,14 +107,14 @@ def test_constant_prediction_scores_zero_ccc_and_null_pcc():
 
 
 def test_an_example_without_all_classes_is_named():
-    with pytest.raises(InputError, match=r"expected 4 classes for every example, found 3 for iemocap:Ses01F1"):
+    with pytest.raises(InputError, match=r"expected 4 classes of emotion for every example, found 3 for iemocap:Ses01F1; delete"):
         score(classes([0, 1, 2], [0, 1, 2]).drop(index=5))
 
 
 def test_an_example_with_two_true_classes_is_named():
     frame = classes([0, 1, 2], [0, 1, 2])
     frame.loc[4, "truth"] = 1.0
-    with pytest.raises(InputError, match=r"exactly one class of iemocap:Ses01F1"):
+    with pytest.raises(InputError, match=r"exactly one class of emotion of iemocap:Ses01F1"):
         score(frame)
 
 
@@ -164,3 +166,133 @@ def test_reported_are_test_scores_pooled_within_and_averaged_across_corpora():
         ("test", "iemocap", "pooled"),
         ("test", "msp_podcast", "folds"),
     }
+
+
+REPORTS = TASKS["self_report"].classes
+SUBJECTS = {f"kemocon:{subject}/{i}": subject for subject in ("P1", "P2", "P4") for i in range(12)}
+
+
+def self_reports(rng, protocol="leave_one_subject_out", folds=None, seed=0, partition="test"):
+    """Random posteriors of three targets for every example of three subjects; ``folds`` names the fold of each subject."""
+    run = {"task": "self_report", "corpus": "kemocon", "protocol": protocol, "model": "speech_only", "seed": seed, "partition": partition}
+    frames = []
+    for target, names in REPORTS.items():
+        for example, subject in SUBJECTS.items():
+            n = len(names)
+            outputs = {"truth": np.eye(n)[rng.integers(n)], "prediction": rng.dirichlet(np.ones(n))}
+            fold = (folds or {}).get(subject, subject)
+            columns = {"fold": fold, "test_corpus": "kemocon", "example_id": example, "target": [f"{target}/{c}" for c in names]}
+            frames.append(pd.DataFrame({**run, **columns, **outputs}))
+    return check(pd.concat(frames), PREDICTIONS, "fixture")
+
+
+def decided(frame, target, subject):
+    """Truth and prediction of one subject, decided row by row."""
+    truth, prediction = [], []
+    own = frame[frame["target"].str.startswith(f"{target}/") & (frame["example_id"].map(SUBJECTS) == subject)]
+    for _, rows in own.groupby("example_id"):
+        truth.append(rows.loc[rows["truth"].idxmax(), "target"])
+        prediction.append(rows.loc[rows["prediction"].idxmax(), "target"])
+    return truth, prediction
+
+
+def test_each_target_of_a_task_has_its_own_scores_in_the_tasks_metrics():
+    scores = check(score(self_reports(np.random.default_rng(0))), SCORES, "scores")
+    assert set(scores["target"]) == set(REPORTS)
+    assert set(scores["metric"]) == {"accuracy", "macro_f1", "macro_f1_all", "uar"}
+    assert set(scores["subject"]) == {"all"}
+    assert len(scores) == 3 * 4 * 2  # targets, metrics, poolings
+
+
+def test_a_subjects_scores_are_those_of_its_test_examples_alone():
+    frame = self_reports(np.random.default_rng(0))
+    scores = check(score(frame, SUBJECTS), SCORES, "scores").query("pooling == 'subject'")
+    assert len(scores) == 3 * 3 * 4 and set(scores["n_examples"]) == {12} and set(scores["n_folds"]) == {1}
+    for target, names in REPORTS.items():
+        for subject in ("P1", "P2", "P4"):
+            truth, prediction = decided(frame, target, subject)
+            where = {"target": target, "subject": subject}
+            assert value(scores, metric="accuracy", **where) == pytest.approx(accuracy_score(truth, prediction))
+            assert value(scores, metric="macro_f1", **where) == pytest.approx(f1_score(truth, prediction, average="macro"))
+            every = f1_score(truth, prediction, average="macro", labels=[f"{target}/{c}" for c in names], zero_division=0)
+            assert value(scores, metric="macro_f1_all", **where) == pytest.approx(every)
+
+
+def test_subjects_scores_do_not_depend_on_how_subjects_are_put_into_folds():
+    alone = score(self_reports(np.random.default_rng(1)), SUBJECTS)
+    paired = score(self_reports(np.random.default_rng(1), folds={"P1": "p1.p2", "P2": "p1.p2", "P4": "p3.p4"}), SUBJECTS)
+    columns = ["target", "metric", "subject", "value", "n_examples"]
+    one, other = (frame.query("pooling == 'subject'")[columns].reset_index(drop=True) for frame in (alone, paired))
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_two_protocols_of_one_corpus_are_scored_apart():
+    rng = np.random.default_rng(2)
+    frames = [self_reports(rng, "leave_one_subject_out"), self_reports(rng, "leave_one_session_out")]
+    together = score(pd.concat(frames), SUBJECTS)
+    apart = check(pd.concat([score(frame, SUBJECTS) for frame in frames]), SCORES, "scores")
+    pd.testing.assert_frame_equal(check(together, SCORES, "scores"), apart)
+
+
+def test_dev_and_other_corpora_have_no_scores_of_subjects():
+    rng = np.random.default_rng(3)
+    dev = self_reports(rng, partition="dev")
+    abroad = self_reports(rng).assign(corpus="another")
+    assert "subject" not in set(score(pd.concat([dev, abroad]), SUBJECTS)["pooling"])
+
+
+def test_a_null_posterior_makes_the_scores_of_its_subject_null_and_of_no_other():
+    frame = self_reports(np.random.default_rng(4))
+    row = frame.index[(frame["example_id"] == "kemocon:P2/3") & (frame["target"] == "arousal3/low")][0]
+    frame.loc[row, "prediction"] = np.nan
+    scores = score(frame, SUBJECTS)
+    null = scores[scores["value"].isna()]
+    assert set(null["target"]) == {"arousal3"} and set(null["subject"]) == {"P2", "all"}
+    assert len(null) == 4 * 3  # metrics, of the subject, pooled and mean of folds
+
+
+def test_an_example_of_nobody_is_in_no_subjects_score():
+    scores = score(self_reports(np.random.default_rng(5)), {e: None if s == "P4" else s for e, s in SUBJECTS.items()})
+    assert set(scores.loc[scores["pooling"] == "subject", "subject"]) == {"P1", "P2"}
+
+
+def test_an_example_that_the_subjects_lack_is_named_in_one_line():
+    known = {e: s for e, s in SUBJECTS.items() if e != "kemocon:P4/7"}
+    with pytest.raises(InputError, match=r"^kemocon:P4/7: expected its subject[^\n]*$"):
+        score(self_reports(np.random.default_rng(6)), known)
+
+
+@pytest.mark.parametrize(("column", "name"), [("target", "angry"), ("task", "laughter")])
+def test_targets_and_tasks_that_do_not_exist_are_named_in_one_line(column, name):
+    frame = classes([0, 1, 2, 3], [0, 1, 2, 3])
+    frame.loc[frame[column] == frame[column].iloc[0], column] = name
+    with pytest.raises(InputError, match=rf"^Predictions: [^\n]*found {name};[^\n]*$"):
+        score(frame)
+
+
+def test_classes_are_coded_in_the_tasks_order_and_the_first_of_equal_posteriors_wins():
+    frame = self_reports(np.random.default_rng(7)).assign(prediction=0.5)
+    outcome = outcomes_of_run(frame[frame["fold"] == "P1"].sample(frac=1, random_state=0))["arousal3"]
+    assert outcome.classes == ("low", "neutral", "high") and set(outcome.prediction) == {0}
+
+
+def test_the_best_seed_of_several_targets_is_that_of_the_highest_mean_uar():
+    # seed 1 knows two targets, seed 0 one
+    frames = []
+    for seed, known in ((0, ["emotion6"]), (1, ["arousal3", "valence3"])):
+        frame = self_reports(np.random.default_rng(8), seed=seed, partition="dev")
+        right = frame["target"].str.partition("/")[0].isin(known)
+        frames.append(frame.assign(prediction=frame["truth"].where(right, 1 - frame["truth"])))
+    best = best_seeds(pd.concat(frames))
+    assert best["seed"].tolist() == [1] * 3 and best["dev_score"].tolist() == pytest.approx([2 / 3] * 3)
+    assert best_on_dev(score(pd.concat(frames)))["seed"].tolist() == [1]
+
+
+def test_each_protocol_has_its_own_best_seed():
+    frame = pd.concat([*dev_of({0: 1.0, 1: 0.0}), *dev_of({0: 0.0, 1: 1.0}, protocol="speaker_folds")])
+    assert best_seeds(frame).set_index("protocol")["seed"].to_dict() == {"leave_one_speaker_out": 1, "speaker_folds": 0}
+    assert best_on_dev(score(frame)).set_index("protocol")["seed"].to_dict() == {"leave_one_speaker_out": 1, "speaker_folds": 0}
+
+
+def test_scores_of_subjects_are_not_reported_as_scores_of_seeds():
+    assert set(reported(score(self_reports(np.random.default_rng(9)), SUBJECTS))["pooling"]) == {"pooled"}

@@ -32,3 +32,8 @@ def test_a_stage_without_its_code_digest_says_what_to_run(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"train-cnn14\.txt: .*dvc repro code"):
         study.code_of("train", "cnn14")
+
+
+def test_the_examples_of_a_corpus_are_utterances_or_windows():
+    assert study.examples_of(PARAMS, "iemocap") == Path("data/examples/iemocap.parquet")
+    assert study.examples_of(PARAMS, "kemocon") == Path("data/windows/kemocon.parquet")

@@ -44,3 +44,26 @@ def test_an_absent_or_broken_file_says_what_to_do(tmp_path):
     (tmp_path / "t.parquet").write_bytes(b"PAR1 cut")
     with pytest.raises(InputError, match=r"t\.parquet: .*unreadable"):
         tables.read(tmp_path / "t.parquet", tables.EXAMPLES)
+
+
+EVERY_TABLE = [value for value in vars(tables).values() if isinstance(value, tables.Table)]
+
+
+@pytest.mark.parametrize("table", EVERY_TABLE, ids=lambda t: t.name)
+def test_a_tables_key_is_of_its_own_columns_and_an_empty_one_survives_the_disk(tmp_path, table):
+    assert set(table.key) <= set(table.columns) and not any(table.columns[name].nullable for name in table.key)
+    tables.write(table.empty(), tmp_path / "t.parquet", table)
+    read = tables.read(tmp_path / "t.parquet", table)
+    assert list(read.columns) == list(table.columns) and len(read) == 0
+
+
+def test_every_table_is_exported_under_a_name_of_its_own():
+    assert len({t.name for t in EVERY_TABLE}) == len(EVERY_TABLE) >= 12
+    assert {name for name, value in vars(tables).items() if isinstance(value, tables.Table)} <= set(tables.__all__)
+
+
+def test_a_window_need_not_have_audio(tmp_path):
+    columns = {name: None for name, column in tables.EXAMPLES.columns.items() if column.nullable}
+    row = columns | {"example_id": "wesad:S2:00000.00", "corpus": "wesad", "recording": "wesad:S2", "start_s": 0.0, "end_s": 4.0}
+    tables.write(pd.DataFrame([row]), tmp_path / "t.parquet", tables.EXAMPLES)
+    assert tables.read(tmp_path / "t.parquet", tables.EXAMPLES)[["path", "arousal3", "valence3"]].isna().all(axis=None)

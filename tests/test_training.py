@@ -1,67 +1,69 @@
+from dataclasses import dataclass, field
+
 import numpy as np
-import pandas as pd
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
-from emofuse import objectives, optimisers, tasks
-from emofuse.batches import AudioBatches, Batch, TextBatches
+from emofuse import optimisers
+from emofuse.batches import AudioBatches, TextBatches
 from emofuse.errors import InputError
-from emofuse.training import Learner, Schedule, fit, predict
-
-CPU = torch.device("cpu")
-TASK = tasks.TASKS["valence"]
+from emofuse.training import Schedule, fit
 
 
-class Scalars:
-    """Batches of one number per example, the example's own index."""
+@dataclass
+class Line:
+    """A Learner of y = x / 5 on eight points in batches; ``scores``: what dev scores in each epoch, else the negative squared error."""
 
-    def train(self, example_ids, batch_size, generator):
-        order = generator.permutation(len(example_ids))
-        for start in range(0, len(order) - batch_size + 1, batch_size):
-            yield self._batch([example_ids[i] for i in order[start : start + batch_size]])
+    model: nn.Module
+    learning_rate: float = 0.1
+    batch_size: int = 4
+    scores: list[float] = field(default_factory=list)
+    modes: list[bool] = field(default_factory=list)
 
-    def evaluate(self, example_ids):
-        yield self._batch(sorted(example_ids, reverse=True))
+    def __post_init__(self):
+        self.optimiser, self.scheduler = optimisers.nesterov_sgd(self.model, self.learning_rate, 0.9)
 
-    def _batch(self, ids):
-        return Batch(ids, {"input": torch.tensor([[float(i[1:])] for i in ids]) / 10})
+    def losses(self, generator):
+        order = generator.permutation(8)
+        for start in range(0, 8 - self.batch_size + 1, self.batch_size):
+            yield self.error(order[start : start + self.batch_size])
+
+    def dev_score(self):
+        self.modes.append(self.model.training)
+        with torch.no_grad():
+            return self.scores.pop(0) if self.scores else -self.error(np.arange(8, 12)).item()
+
+    def error(self, points):
+        x = torch.tensor(points, dtype=torch.float32)[:, None] / 10
+        return nn.functional.mse_loss(self.model(x), 0.2 * x)
 
 
-def truth(n, start=0):
-    return pd.DataFrame({"valence": [0.2 * i / 10 for i in range(start, start + n)]}, index=[f"e{i}" for i in range(start, start + n)])
-
-
-def train(model, learning_rate=0.1, **schedule):
-    settings = {"epochs": 5, "batch_size": 4, "grad_clip": None, "early_stop": False} | schedule
-    objective = objectives.fit_objective(TASK, truth(8), "raw", None, "run")
-    optimiser, scheduler = optimisers.nesterov_sgd(model, learning_rate, 0.9)
-    learner = Learner(model, optimiser, scheduler, objective, Scalars(), CPU)
-    return fit("run A", learner, truth(8), truth(4, 8), Schedule(**settings), 0), objective
-
-
-def test_predictions_come_back_in_the_order_asked_for():
-    model = nn.Linear(1, 1, bias=False)
-    nn.init.ones_(model.weight)
-    objective = objectives.fit_objective(TASK, truth(8), "raw", None, "run")
-    frame = predict(model, objective, Scalars(), ["e3", "e1", "e2"], CPU)
-    assert list(frame.index) == ["e3", "e1", "e2"]
-    np.testing.assert_allclose(frame["valence"], [0.3, 0.1, 0.2], rtol=1e-6)
+def train(model, learning_rate=0.1, batch_size=4, scores=(), **schedule):
+    learner = Line(model, learning_rate, batch_size, list(scores))
+    return fit("run A", learner, Schedule(**{"epochs": 5} | schedule), 0), learner
 
 
 def test_the_kept_weights_are_those_of_the_selected_epoch_and_not_a_live_view():
     torch.manual_seed(0)
     model = nn.Linear(1, 1)
-    result, objective = train(model, epochs=12)
+    result, _ = train(model, epochs=12)
     best = max(result.history, key=lambda e: (e.dev_score, -e.epoch))
     assert result.selected == best.epoch
     copy = nn.Linear(1, 1)
     copy.load_state_dict(result.weights)
-    again = predict(copy, objective, Scalars(), list(truth(4, 8).index), CPU)
-    assert objective.selection_score(truth(4, 8).to_numpy(), again.to_numpy()) == best.dev_score
+    assert Line(copy).dev_score() == best.dev_score
     with torch.no_grad():
         model.weight.add_(1)
     assert not torch.equal(result.weights["weight"], model.weight)
+
+
+def test_the_selected_epoch_may_lie_before_the_last():
+    model = nn.Linear(1, 1)
+    result, _ = train(model, scores=[0.1, 0.9, 0.5, 0.2])
+    assert result.selected == 2 and not torch.equal(result.weights["weight"], model.weight)
 
 
 def test_a_tie_keeps_the_earlier_epoch():
@@ -70,9 +72,33 @@ def test_a_tie_keeps_the_earlier_epoch():
     assert len({e.dev_score for e in result.history}) == 1 and result.selected == 1
 
 
+def test_training_is_in_training_mode_and_dev_in_evaluation_mode():
+    class Watched(nn.Linear):
+        def forward(self, x):
+            seen.append(self.training)
+            return super().forward(x)
+
+    seen = []
+    _, learner = train(Watched(1, 1), epochs=2)
+    assert seen == [True, True, False, True, True, False] and learner.modes == [False, False]
+
+
+def test_the_reported_loss_is_the_mean_over_the_batches():
+    model = nn.Linear(1, 1)
+    nn.init.zeros_(model.weight), nn.init.zeros_(model.bias)
+    result, _ = train(model, learning_rate=1e-30, epochs=1)
+    assert result.history[0].loss == pytest.approx(np.mean([(0.02 * i) ** 2 for i in range(8)]), rel=1e-5)
+
+
 def test_a_loss_that_is_not_finite_stops_with_the_runs_name_and_step():
     with pytest.raises(InputError, match=r"run A epoch \d+, step \d+: expected a finite loss, found (inf|nan)"):
         train(nn.Linear(1, 1), learning_rate=1e6, epochs=50)
+
+
+def test_an_epoch_without_a_batch_is_named():
+    with pytest.raises(InputError, match="run A epoch 1: expected at least one mini-batch, found none; lower the batch size") as error:
+        train(nn.Linear(1, 1), batch_size=9)
+    assert "\n" not in str(error.value)
 
 
 def test_clipping_bounds_each_step():
@@ -82,18 +108,42 @@ def test_clipping_bounds_each_step():
     assert (model.weight - before).abs().item() <= 0.1 * 1e-3 * 1.9 + 1e-9
 
 
-def test_early_stopping_ends_at_the_first_decrease():
-    class Worse(nn.Linear):
-        """Scores on dev follow a given list."""
+@pytest.mark.parametrize(
+    ("scores", "patience", "epochs", "selected"),
+    [
+        ([0.3, 0.5, 0.4, 0.9], 1, 3, 2),  # BERT: the first epoch below the one before
+        ([0.3, 0.5, 0.5, 0.6], 1, 4, 4),  # a tie is no decrease
+        ([0.5, 0.5, 0.5, 0.4], 1, 4, 1),
+        ([0.5, 0.4, 0.45, 0.9], 2, 3, 1),  # better than the one before but still below the best
+        ([0.5, 0.4, 0.5, 0.4], 2, 4, 1),  # reaching the best again starts the count anew
+        ([0.5, 0.4, 0.3, 0.9], None, 4, 4),
+    ],
+)
+def test_training_ends_after_so_many_epochs_below_the_best(scores, patience, epochs, selected):
+    result, _ = train(nn.Linear(1, 1), scores=scores, epochs=4, patience=patience)
+    assert [e.dev_score for e in result.history] == scores[:epochs] and result.selected == selected
 
-    scores = iter([0.3, 0.5, 0.4, 0.9])
-    objective = objectives.fit_objective(TASK, truth(8), "raw", None, "run")
-    object.__setattr__(objective, "selection_score", lambda t, p: next(scores))
-    model = Worse(1, 1)
-    optimiser, scheduler = optimisers.nesterov_sgd(model, 0.01, 0.9)
-    learner = Learner(model, optimiser, scheduler, objective, Scalars(), CPU)
-    result = fit("run", learner, truth(8), truth(4, 8), Schedule(4, 4, None, True), 0)
-    assert [e.dev_score for e in result.history] == [0.3, 0.5, 0.4] and result.selected == 2
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.4]), min_size=1, max_size=7))
+def test_patience_of_one_is_stopping_at_the_first_epoch_below_the_one_before(scores):
+    result, _ = train(nn.Linear(1, 1), scores=scores, epochs=len(scores), patience=1)
+    first = next((i + 1 for i in range(1, len(scores)) if scores[i] < scores[i - 1]), len(scores))
+    assert len(result.history) == first
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_other_ones():
+    def weights(seed):
+        torch.manual_seed(0)
+        return fit("run", Line(nn.Linear(1, 1)), Schedule(3), seed).weights["weight"]
+
+    assert torch.equal(weights(0), weights(0)) and not torch.equal(weights(0), weights(1))
+
+
+def test_every_epoch_is_reported_as_it_ends():
+    told = []
+    result = fit("run", Line(nn.Linear(1, 1)), Schedule(3), 0, told.append)
+    assert told == result.history and [e.epoch for e in told] == [1, 2, 3]
 
 
 class Cache(dict):

@@ -23,16 +23,17 @@ _INDEX = pa.schema([("example_id", pa.string()), ("offset", pa.int64()), ("lengt
 _HEADER_BYTES = 128  # NumPy pads the header so that data start at a multiple of 64
 
 
-def write(folder: Path, arrays: Iterable[tuple[str, np.ndarray]]) -> int:
+def write(folder: Path, arrays: Iterable[tuple[str, np.ndarray]], gaps: bool = False) -> int:
     """Write (example id, array) pairs; return their number. Arrays share dtype and all axes but the first; memory stays constant.
 
-    The folder appears whole or not at all. Raises InputError on a repeated id, another trailing shape or a non-finite value.
+    The folder appears whole or not at all. Raises InputError on a repeated id, another trailing shape or a non-finite value; with
+    ``gaps`` NaN is allowed and marks a lost sample.
     """
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        rows = _write_frames(partial / "frames.npy", arrays)
+        rows = _write_frames(partial / "frames.npy", arrays, gaps)
         pq.write_table(pa.Table.from_pylist(rows, schema=_INDEX), partial / "index.parquet", compression="zstd")
         shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
@@ -41,7 +42,7 @@ def write(folder: Path, arrays: Iterable[tuple[str, np.ndarray]]) -> int:
     return len(rows)
 
 
-def _write_frames(path: Path, arrays: Iterable[tuple[str, np.ndarray]]) -> list[dict[str, object]]:
+def _write_frames(path: Path, arrays: Iterable[tuple[str, np.ndarray]], gaps: bool) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     seen: set[str] = set()
     first: np.ndarray | None = None
@@ -50,10 +51,11 @@ def _write_frames(path: Path, arrays: Iterable[tuple[str, np.ndarray]]) -> list[
         file.write(bytes(_HEADER_BYTES))
         for example_id, array in arrays:
             first = array[:0] if first is None else first
-            if example_id in seen or (array.shape[1:], array.dtype) != (first.shape[1:], first.dtype) or not np.isfinite(array).all():
+            finite = bool((~np.isinf(array) if gaps else np.isfinite(array)).all())
+            if example_id in seen or (array.shape[1:], array.dtype) != (first.shape[1:], first.dtype) or not finite:
                 raise InputError(
                     f"{example_id}: a feature cache expects each id once, {first.dtype} arrays of shape (*, {first.shape[1:]}), finite; "
-                    f"found {array.dtype} {array.shape}, repeated: {example_id in seen}, finite: {bool(np.isfinite(array).all())}"
+                    f"found {array.dtype} {array.shape}, repeated: {example_id in seen}, finite: {finite}"
                 )
             seen.add(example_id)
             data = np.ascontiguousarray(array).tobytes()

@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from emofuse.errors import InputError
@@ -28,6 +29,8 @@ NUMERICS = (
     "espeakng-loader",
     "matplotlib",
     "pandas",
+    "pytorch-metric-learning",
+    "openpyxl",
 )
 
 
@@ -83,8 +86,13 @@ def dynamic_packages(script: Path, source: Path) -> set[str]:
 
 def imports_of(path: Path) -> Imports:
     """The imports anywhere in a file; InputError where a module is imported by a name that cannot be followed."""
+    return _imports_in(path.read_text(encoding="utf-8"), path)
+
+
+@cache  # every stage's closure comes by the same modules
+def _imports_in(text: str, path: Path) -> Imports:
     imports = Imports()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(text)):
         for name in _imported(node):
             if name.split(".")[0] == PACKAGE:
                 imports.modules.add(name)
@@ -138,7 +146,12 @@ def _file(source: Path, module: str) -> Path | None:
 
 def tree_digest(path: Path) -> str:
     """Digest of the syntax tree without docstrings: blind to comments, docstrings and formatting."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return _tree_digest_of(path.read_text(encoding="utf-8"))
+
+
+@cache
+def _tree_digest_of(text: str) -> str:
+    tree = ast.parse(text)
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)

@@ -1,52 +1,70 @@
 """A run as data: everything that one training and its predictions depend on, and the keys under which the run store keeps them."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 import pyarrow.parquet as pq
 
-from emofuse import runs, tables
-from emofuse.arrays import ArrayCache
-from emofuse.params import BERT, CNN, BERTSize, CNNSize, Encoder, FusionCNN
+from emofuse import runs
 
-FUSION = ("sfcnn14", "mfcnn14")
 NUMERICS = ("torch", "numpy", "transformers")  # packages whose version can change a trained weight
 
 
-@dataclass(frozen=True)
-class Sources:
-    """Where the features of one corpus are."""
+class Work(Protocol):
+    """What a runner needs to know of a job: how messages call it, and the module whose ``execute`` does it."""
 
-    logmel: Path
-    text_embeddings: Path
-    transcripts: Path
+    @property
+    def name(self) -> str:
+        """How messages call the job."""
+        ...
+
+    @property
+    def recipe(self) -> str:
+        """The module of emofuse.recipes."""
+        ...
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Modules of emofuse.models that it builds; a runner may import them beforehand."""
+        ...
+
+
+class Settings(Protocol):
+    """What a model's weights depend on besides data and code."""
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        ...
+
+    @property
+    def recipe(self) -> str:
+        """The module of emofuse.recipes that trains it."""
+        ...
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Modules of emofuse.models that it builds."""
+        ...
+
+    def inputs(self) -> dict[str, Any]:
+        """Everything of them that changes a weight, as JSON."""
+        ...
 
 
 @dataclass(frozen=True)
 class Subset:
-    """Labelled examples of one corpus: ``truth`` is indexed by example_id with one column per target."""
+    """Labelled examples of one corpus: ``truth`` is indexed by example_id with one column per output of the task."""
 
     corpus: str
     truth: pd.DataFrame
     digest: str  # of the model's inputs for these examples, in order
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The model's sections of params.yaml, and what of the data's form it needs."""
-
-    model: str
-    structure: CNN | FusionCNN | BERT
-    size: CNNSize | BERTSize
-    encoder: Encoder | None  # the fine-tuned one; None for models on cached features
-    max_tokens: int
-    frames_per_s: float
 
 
 @dataclass(frozen=True)
@@ -55,14 +73,13 @@ class Job:
 
     task: str
     corpus: str
+    protocol: str
     fold: str
     seed: int
     settings: Settings
-    rating_scale: tuple[float, float] | None
     train: Subset
     dev: Subset
     tests: tuple[Subset, ...]
-    sources: dict[str, Sources]
     code: str
 
     @property
@@ -71,23 +88,32 @@ class Job:
         return f"{self.task}/{self.corpus}/{self.settings.model} {self.fold} seed {self.seed}"
 
     @property
+    def recipe(self) -> str:
+        """The module of emofuse.recipes that executes it."""
+        return self.settings.recipe
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Modules of emofuse.models that it builds."""
+        return self.settings.networks
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """The columns that say in every table which run a row belongs to."""
+        names = {"task": self.task, "corpus": self.corpus, "protocol": self.protocol, "model": self.settings.model}
+        return {**names, "fold": self.fold, "seed": self.seed}
+
+    @property
     def fit_inputs(self) -> dict[str, Any]:
         """What the trained weights depend on."""
-        s = self.settings
         return {
             "task": self.task,
-            "model": s.model,
-            "structure": s.structure.model_dump(),
-            "size": s.size.model_dump(),
-            "encoder": s.encoder.model_dump() if s.encoder else None,
-            "max_tokens": s.max_tokens if s.encoder else None,
-            "frames_per_s": s.frames_per_s,
-            "rating_scale": self.rating_scale,
+            "settings": self.settings.inputs(),
             "seed": self.seed,
             "train": self._labelled(self.train),
             "dev": self._labelled(self.dev),
             "code": self.code,
-            "versions": {package: version(package) for package in NUMERICS},
+            "versions": versions(),
         }
 
     @cached_property
@@ -114,25 +140,16 @@ class Job:
         return hashlib.sha256(truth + subset.digest.encode()).hexdigest()
 
 
-def input_digests(model: str, sources: Sources) -> Callable[[Sequence[str]], str]:
-    """A function from example ids to the digest of their ids and of the features that ``model`` reads."""
-    if model == "bert":
-        texts = transcripts(sources.transcripts)
-        return lambda ids: _digest(f"{i}\t{texts[i]}" for i in ids)
-    caches = [ArrayCache(sources.logmel)] + ([ArrayCache(sources.text_embeddings)] if model in FUSION else [])
-    return lambda ids: _digest("\t".join(parts) for parts in zip(ids, *(c.digests(ids) for c in caches), strict=True))
+def versions() -> dict[str, str]:
+    """Versions of the packages that can change a trained weight."""
+    return {package: version(package) for package in NUMERICS}
 
 
-def transcripts(path: Path) -> dict[str, str]:
-    """Text by example id."""
-    frame = tables.read(path, tables.TRANSCRIPTS)
-    return dict(zip(frame["example_id"], frame["text"], strict=True))
-
-
-def _digest(lines: Any) -> str:
+def digest(lines: Iterable[str]) -> str:
+    """SHA-256 of lines of text."""
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def read_wide(path: Path) -> pd.DataFrame:
-    """Predictions of one run as the store keeps them: index example_id, one column per target."""
+    """Predictions of one run as the store keeps them: index example_id, one column per output."""
     return pq.read_table(path).to_pandas().set_index("example_id")

@@ -13,11 +13,11 @@ from emofuse.tables import PREDICTIONS, check
 MODEL = "late_fusion"
 SEED = -1  # stands for "the best on dev of each", see tables.PREDICTIONS
 
-_EXAMPLE = ["task", "corpus", "fold", "partition", "test_corpus", "example_id", "target"]
+_EXAMPLE = ["task", "corpus", "protocol", "fold", "partition", "test_corpus", "example_id", "target"]
 
 
 def late_fusion(audio: pd.DataFrame, text: pd.DataFrame) -> pd.DataFrame:
-    """Predictions of model 'late_fusion', seed -1, from the Predictions of two cells of the same task and corpus.
+    """Predictions of model 'late_fusion', seed -1, from the Predictions of two cells of the same task, corpus and protocol.
 
     In every fold each side contributes the seed that is best on dev (UAR, or mean CCC; ties go to the lowest seed) and the outputs are
     averaged: posteriors, or values on the training corpus' own scale. A null output stays null. Where one side is empty, because its
@@ -41,7 +41,7 @@ def late_fusion(audio: pd.DataFrame, text: pd.DataFrame) -> pd.DataFrame:
 
 def _best_runs(predictions: pd.DataFrame) -> pd.DataFrame:
     best = best_seeds(predictions)
-    runs = ["task", "corpus", "model", "fold"]
+    runs = ["task", "corpus", "protocol", "model", "fold"]
     folds = predictions[runs].drop_duplicates().merge(best, on=runs, how="left")
     absent = folds[folds["seed"].isna()]
     if len(absent):

@@ -1,4 +1,6 @@
-"""UAR, CCC, PCC and MSE of one set of predictions, and their mean over seeds: plain NumPy, float64.
+"""Metrics of one set of predictions, of classes (UAR, accuracy, macro F1) and of dimensions (CCC, PCC, MSE), and their mean and spread.
+
+Plain NumPy, float64.
 
 Every metric takes two one-dimensional arrays of equal length and raises ValueError on any other shapes: (N, 1) against (N,) would
 broadcast to N x N without an error. Every metric is NaN without examples and NaN where one value is NaN or infinite, so that a broken
@@ -37,6 +39,54 @@ def uar(truth: ArrayLike, prediction: ArrayLike) -> float:
     _, code = np.unique(pair[0], return_inverse=True)
     recall = np.bincount(code, weights=pair[0] == pair[1]) / np.bincount(code)
     return float(recall.mean())
+
+
+def accuracy(truth: ArrayLike, prediction: ArrayLike) -> float:
+    """Share of the examples whose class is recognised (paper B, section 4.2): range 0 to 1.
+
+    >>> accuracy([0, 0, 0, 1], [0, 0, 1, 0])
+    0.5
+    """
+    pair = _pair(truth, prediction)
+    return float("nan") if pair is None else float((pair[0] == pair[1]).mean())
+
+
+def macro_f1(truth: ArrayLike, prediction: ArrayLike) -> float:
+    """Mean F1 of the classes that occur in ``truth`` or in ``prediction`` (paper B, section 4.2): range 0 to 1.
+
+    The F1 of a class is 2 hits / (its examples + its predictions). A class that occurs in neither does not count, as is scikit-learn's
+    default; the paper does not say. A class that is only predicted counts as 0.
+
+    >>> macro_f1([0, 0, 1, 1], [0, 1, 1, 1])
+    0.7333333333333334
+    """
+    pair = _pair(truth, prediction)
+    return float("nan") if pair is None else float(_f1(*pair).mean())
+
+
+def macro_f1_all(truth: ArrayLike, prediction: ArrayLike, n_classes: int) -> float:
+    """Mean F1 of all classes 0 to ``n_classes`` - 1; one that occurs neither in ``truth`` nor in ``prediction`` counts as 0.
+
+    Raises ValueError where a value is not one of the class codes.
+
+    >>> macro_f1_all([0, 0, 1, 1], [0, 1, 1, 1], n_classes=4)
+    0.3666666666666667
+    """
+    pair = _pair(truth, prediction)
+    if pair is None:
+        return float("nan")
+    unknown = np.setdiff1d(np.concatenate(pair), np.arange(n_classes))
+    if len(unknown):
+        raise ValueError(f"macro_f1_all expects class codes from 0 to {n_classes - 1}, found {unknown[0]:g}")
+    return float(_f1(*pair).sum() / n_classes)
+
+
+def _f1(truth: NDArray[np.float64], prediction: NDArray[np.float64]) -> NDArray[np.float64]:
+    """F1 of every class that occurs, shape (class,)."""
+    classes, code = np.unique(np.concatenate([truth, prediction]), return_inverse=True)
+    true, predicted = np.split(code, 2)
+    hits = np.bincount(true, weights=true == predicted, minlength=len(classes))
+    return 2 * hits / np.bincount(code)
 
 
 def ccc(truth: ArrayLike, prediction: ArrayLike) -> float:
@@ -87,7 +137,7 @@ def mse(truth: ArrayLike, prediction: ArrayLike) -> float:
 
 
 def mean_sd(values: ArrayLike) -> tuple[float, float]:
-    """Mean and standard deviation (ddof 1) over seeds; both NaN if one value is, the deviation also for fewer than two values.
+    """Mean and standard deviation (ddof 1) over seeds or subjects; both NaN if one value is, the deviation also for fewer than two values.
 
     >>> mean_sd([1.0, 3.0])
     (2.0, 1.4142135623730951)
@@ -99,16 +149,30 @@ def mean_sd(values: ArrayLike) -> tuple[float, float]:
     return mean, 0.0 if np.ptp(array) == 0 else float(array.std(ddof=1))  # equal values: no deviation left over from rounding
 
 
+def standard_error(values: ArrayLike) -> float:
+    """Standard error of the mean, sd (ddof 1) / sqrt(n): over subjects in paper B, Table 1. NaN where the deviation is.
+
+    >>> standard_error([1.0, 3.0])
+    1.0
+    """
+    array = np.asarray(values, dtype=np.float64)
+    return float(mean_sd(array)[1] / np.sqrt(max(len(array), 1)))
+
+
 @dataclass(frozen=True)
 class Metric:
-    """A metric of (truth, prediction) and which way is better."""
+    """A metric and which way is better: a function of truth and prediction, and of the number of classes if ``of_all_classes``."""
 
-    function: Callable[[ArrayLike, ArrayLike], float]
+    function: Callable[..., float]
     higher_is_better: bool
+    of_all_classes: bool = False
 
 
 METRICS: dict[str, Metric] = {
     "uar": Metric(uar, higher_is_better=True),
+    "accuracy": Metric(accuracy, higher_is_better=True),
+    "macro_f1": Metric(macro_f1, higher_is_better=True),
+    "macro_f1_all": Metric(macro_f1_all, higher_is_better=True, of_all_classes=True),
     "ccc": Metric(ccc, higher_is_better=True),
     "pcc": Metric(pcc, higher_is_better=True),
     "mse": Metric(mse, higher_is_better=False),

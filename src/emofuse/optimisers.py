@@ -1,10 +1,16 @@
-"""The two optimisers of paper A §4.2, each with its learning-rate schedule per step."""
+"""The optimisers of both papers, each with its learning-rate schedule per step."""
 
 from collections.abc import Callable
 
 from torch import nn
-from torch.optim import SGD, AdamW, Optimizer
+from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+
+
+def adam(model: nn.Module, learning_rate: float) -> tuple[Optimizer, LRScheduler]:
+    """Adam with PyTorch's defaults and a constant rate, over the parameters that are trained (paper B §3.2)."""
+    optimiser = Adam([p for p in model.parameters() if p.requires_grad], lr=learning_rate, fused=True)
+    return optimiser, LambdaLR(optimiser, lambda step: 1.0)
 
 
 def nesterov_sgd(model: nn.Module, learning_rate: float, momentum: float) -> tuple[Optimizer, LRScheduler]:

@@ -3,8 +3,12 @@
 ``official``: the published train, dev and test1 (paper A §4.1.2, MSP-Podcast).
 ``leave_one_speaker_out``: each speaker once as test, the dyad's other speaker as dev, the other sessions as train (§4.1.1, IEMOCAP).
 ``speaker_folds``: each published fold once as test, the next one as dev, the rest as train (RAVDESS).
+``leave_one_subject_out``: each subject once as test, others drawn as dev, never the partner, the rest as train (paper B §4.2, K-EmoCon).
+The partner, whose recording is the same, stays in train, as in the paper; therefore also
+``leave_one_session_out``: each session once as test, with all of its subjects, others drawn as dev, the rest as train.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -25,14 +29,29 @@ class Fold:
     test: tuple[str, ...]
 
 
-def folds(protocol: str, examples: pd.DataFrame) -> list[Fold]:
+@dataclass(frozen=True)
+class Draw:
+    """How many subjects (or sessions) of a fold are dev in the protocols that draw them, and the seed of the draw."""
+
+    count: int
+    seed: int
+
+
+def folds(protocol: str, examples: pd.DataFrame, draw: Draw | None = None) -> list[Fold]:
     """All folds of a protocol over the Examples table, whatever its row order; raises InputError as ``check`` does.
 
-    Also raises InputError for an unknown protocol and for an example without the speaker, partner or fold that the protocol needs.
+    Also raises InputError for an unknown protocol, for an example without the speaker, partner, session or fold that the protocol needs,
+    and where too few subjects or sessions are left to draw from. A draw depends on its seed and on the names alone.
     """
-    if protocol not in _PROTOCOLS:
-        raise InputError(f"protocol '{protocol}': expected one of {sorted(_PROTOCOLS)}; correct it in params.yaml")
-    found = _PROTOCOLS[protocol](examples.sort_values("example_id"))
+    ordered = examples.sort_values("example_id")
+    if protocol in _PROTOCOLS:
+        found = _PROTOCOLS[protocol](ordered)
+    elif protocol in _DRAWING:
+        if draw is None:
+            raise ValueError(f"{protocol} needs a draw")
+        found = _DRAWING[protocol](ordered, draw)
+    else:
+        raise InputError(f"protocol '{protocol}': expected one of {sorted({*_PROTOCOLS, *_DRAWING})}; correct it in params.yaml")
     for fold in found:
         check(fold, examples)
     return found
@@ -101,6 +120,38 @@ def _speaker_folds(examples: pd.DataFrame) -> list[Fold]:
     return found
 
 
+def _leave_one_subject_out(examples: pd.DataFrame, draw: Draw) -> list[Fold]:
+    _require(examples, "speaker", "leave_one_subject_out")
+    subject = examples["speaker"]
+    partner = examples.groupby("speaker")["partner"].first()
+    found = []
+    for name in sorted(subject.unique()):
+        others = sorted(set(subject) - {name, partner[name]})
+        dev = subject.isin(_drawn(others, draw, f"leave_one_subject_out: fold {name}"))
+        found.append(Fold(name, _ids(examples, ~dev & (subject != name)), _ids(examples, dev), _ids(examples, subject == name)))
+    return found
+
+
+def _leave_one_session_out(examples: pd.DataFrame, draw: Draw) -> list[Fold]:
+    _require(examples, "session", "leave_one_session_out")
+    session = examples["session"]
+    found = []
+    for name in sorted(session.unique()):
+        others = sorted(set(session) - {name})
+        dev = session.isin(_drawn(others, draw, f"leave_one_session_out: fold {name}"))
+        found.append(Fold(name, _ids(examples, ~dev & (session != name)), _ids(examples, dev), _ids(examples, session == name)))
+    return found
+
+
+def _drawn(names: Sequence[str], draw: Draw, where: str) -> list[str]:
+    """Names for dev: those with the lowest digest of seed, fold and name, so that another subject more changes few folds."""
+    if len(names) <= draw.count:
+        raise InputError(
+            f"{where}: expected more than {draw.count} others to draw dev from and train on, found {len(names)}; use more subjects"
+        )
+    return sorted(names, key=lambda name: hashlib.sha256(f"{draw.seed}/{where}/{name}".encode()).digest())[: draw.count]
+
+
 def _require(examples: pd.DataFrame, column: str, protocol: str) -> None:
     null = examples[column].isna()
     if null.any():
@@ -116,4 +167,8 @@ _PROTOCOLS: dict[str, Callable[[pd.DataFrame], list[Fold]]] = {
     "official": _official,
     "leave_one_speaker_out": _leave_one_speaker_out,
     "speaker_folds": _speaker_folds,
+}
+_DRAWING: dict[str, Callable[[pd.DataFrame, Draw], list[Fold]]] = {
+    "leave_one_subject_out": _leave_one_subject_out,
+    "leave_one_session_out": _leave_one_session_out,
 }

@@ -69,18 +69,24 @@ def deviations(params: Params) -> list[str]:
                 f"{where}.fc_dropout: 0`: no dropout around fc1, as in the authors' later code; PANNs has 0.5. Not stated in the paper."
             )
         found.append(f"{where}.pool: {cnn.pool}`: the paper's Eq. 3 says max pooling; PANNs and the authors' later code average.")
+        trained = "centred" if cnn.label_scale == "centred" else "as rated"
         found.append(
-            f"{where}.label_scale: {cnn.label_scale}`: dimensions are trained centred and reported on each corpus' own scale. Not stated."
+            f"{where}.label_scale: {cnn.label_scale}`: dimensions are trained {trained} and reported on the corpus' scale. Not stated."
         )
-    merged = _merge(found, list(cnns))
+    logmel, frame_ms = params.features.logmel, 1000 / params.features.logmel.sample_rate_hz
     crop = getattr(params.at_scale(params.sizes), next(iter(cnns), "cnn14")).crop_s
+    clip = params.models.bert.grad_clip
+    limits = {loss: limit for loss, limit in clip.model_dump().items() if limit is not None}
     return [
-        *merged,
+        *_merge(found, list(cnns)),
         f"Training crops of {crop} s, whole utterances in dev and test: not stated; from the authors' later code (2.5 to 3 s).",
-        "Log-Mel settings (64 bands, 50–8000 Hz, 32 ms window, 10 ms hop): not stated; PANNs' 16 kHz set, as in the authors' later code.",
+        f"Log-Mel settings ({logmel.n_mels} bands, {logmel.f_min_hz:g}–{logmel.f_max_hz:g} Hz, {logmel.n_fft * frame_ms:g} ms window, "
+        f"{logmel.hop * frame_ms:g} ms hop): not stated; the authors' later code has PANNs' 16 kHz set (64, 50–8000 Hz, 32, 10 ms).",
         "IEMOCAP in-domain scores pool the folds' test predictions, one score per seed; the scores table has the mean over folds too.",
         "t-tests: independent, two-sided, pooled variance, one value per seed; standard deviations with n − 1.",
-        "Fine-tuned BERT clips the gradient norm at 1, as the published example does that the paper's schedule comes from.",
+        "Fine-tuned BERT: the published example that the paper's schedule comes from clips the gradient norm at 1; here "
+        + (", ".join(f"{limit:g} ({loss})" for loss, limit in limits.items()) if limits else "nothing is clipped")
+        + " (`models.bert.grad_clip`).",
     ]
 
 

@@ -35,9 +35,13 @@ class Store:
 
     folder: Path
 
+    def place(self, kind: str, entry: str) -> Path:
+        """Where an entry stands, or would stand."""
+        return self.folder / kind / entry
+
     def find(self, kind: str, entry: str) -> Path | None:
         """The folder of a finished, undamaged entry, or None."""
-        path = self.folder / kind / entry
+        path = self.place(kind, entry)
         if not path.is_dir():
             return None
         problem = _damage(path)
@@ -49,7 +53,7 @@ class Store:
 
     def publish(self, kind: str, entry: str, inputs: dict[str, Any], write: Callable[[Path], None]) -> Path:
         """Let ``write`` fill a scratch folder, add the manifest, and rename it into place; returns the entry's folder."""
-        path = self.folder / kind / entry
+        path = self.place(kind, entry)
         partial = self.folder / "partial" / f"{kind}-{entry}-{os.getpid()}"
         shutil.rmtree(partial, ignore_errors=True)
         try:

@@ -1,4 +1,4 @@
-"""What params.yaml asks for: the cells (task, corpus, model) of the study and where each keeps its tables."""
+"""What params.yaml asks for: the cells (task, corpus, model) of both studies, and where everything keeps its tables."""
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -10,6 +10,8 @@ from emofuse.params import Params
 CELLS = Path("results/cells")
 SCORES_FILE = Path("results/scores.parquet")
 COMPARISONS_FILE = Path("results/comparisons.parquet")
+FUSION_WEIGHTS_FILE = Path("results/fusion_weights.parquet")  # of the pretraining; those of the folds are in their cells
+ATTENTION_FILE = Path("results/attention.parquet")
 LATE_FUSION = "late_fusion"
 
 
@@ -73,14 +75,39 @@ def transcripts_file(corpus: str) -> Path:
     return Path("data/transcripts") / f"{corpus}.parquet"
 
 
+def examples_of(params: Params, corpus: str) -> Path:
+    """The Examples table of a corpus of either paper."""
+    return windows_file(corpus) if corpus in params.wearable.corpora else examples_file(corpus)
+
+
+def recordings_folder(corpus: str) -> Path:
+    """The Recordings and Annotations tables of a corpus, and the samples of its signals."""
+    return Path("data/recordings") / corpus
+
+
+def windows_file(corpus: str) -> Path:
+    """The Examples table of a corpus of recordings: one row for every window, without labels."""
+    return Path("data/windows") / f"{corpus}.parquet"
+
+
+def self_reports_file(corpus: str) -> Path:
+    """The same with the labels that subjects gave."""
+    return Path("data/self_reports") / f"{corpus}.parquet"
+
+
+def pretrained_folder(network: str) -> Path:
+    """Weights and history of a pretrained network: speech, a signal, or a fusion mechanism."""
+    return Path("results/pretrained") / network
+
+
 def features_folder(feature: str, corpus: str) -> Path:
     """The cache of one feature of a corpus."""
     return Path("data/features") / feature / corpus
 
 
-def code_of(stage: str, member: str) -> str:
-    """The digests of the code that a stage runs for one member, as the ``code`` stage wrote them; InputError where it has not run."""
-    path = Path("build/code") / f"{stage}-{member}.txt"
+def code_of(stage: str, member: str | None = None) -> str:
+    """The digests of the code that a stage runs (for one member), as the ``code`` stage wrote them; InputError where it has not run."""
+    path = Path("build/code") / (f"{stage}-{member}.txt" if member else f"{stage}.txt")
     if not path.is_file():
         raise InputError(f"{path}: expected the digest of the stage's code, found no file; run `dvc repro`, or `dvc repro code` first")
     return path.read_text(encoding="utf-8")

@@ -5,15 +5,18 @@ import pandas as pd
 import pytest
 
 from emofuse.late_fusion import late_fusion
-from emofuse.reporting import Setting
+from emofuse.reporting.setting import Setting
+from emofuse.reporting.wearable_setting import WearableSetting
+from emofuse.reporting.writing import SpeechTextFindings, WearableFindings, write
 from emofuse.scores import score
-from emofuse.significance import compare, recompute_paper_marks
-from emofuse.tables import HISTORY, PREDICTIONS, check
+from emofuse.significance import compare, recompute_paper_fusion_tests, recompute_paper_marks
+from emofuse.tables import ATTENTION, FUSION_WEIGHTS, HISTORY, PREDICTIONS, PRETRAINING, WINDOW_COUNTS, check
 
-CLASSES = ["angry", "happy", "neutral", "sad"]
+CLASSES = ["emotion/angry", "emotion/happy", "emotion/neutral", "emotion/sad"]
 DIMENSIONS = ["arousal", "valence", "dominance"]
 MODELS = {"bert": 0.8, "cnn14": 1.0, "sfcnn14": 1.6, "mfcnn14": 2.0}  # signal over unit noise
 FOLDS = {"msp_podcast": ["official"], "iemocap": ["Ses01F", "Ses03M"], "ravdess": ["fold1", "fold2"]}
+PROTOCOLS = {"msp_podcast": "official", "iemocap": "leave_one_speaker_out", "ravdess": "speaker_folds"}
 EXAMPLES = 40
 
 
@@ -22,7 +25,8 @@ def _truth(name):
 
 
 def _run(task, corpus, model, fold, seed, partition, test_corpus, rng):
-    run = {"task": task, "corpus": corpus, "model": model, "fold": fold, "seed": seed, "partition": partition, "test_corpus": test_corpus}
+    run = {"task": task, "corpus": corpus, "protocol": PROTOCOLS[corpus], "model": model, "fold": fold, "seed": seed}
+    run |= {"partition": partition, "test_corpus": test_corpus}
     part = f"{test_corpus}:{fold if corpus == test_corpus else ''}{partition}"
     ids = [f"{part}{i}" for i in range(EXAMPLES)]
     if task == "emotion4":
@@ -57,7 +61,7 @@ def predictions_of(corpora, tasks=("emotion4", "avd"), models=tuple(MODELS), see
 
 
 def history_of(predictions):
-    runs = predictions.loc[predictions["seed"] >= 0, ["task", "corpus", "model", "fold", "seed"]].drop_duplicates()
+    runs = predictions.loc[predictions["seed"] >= 0, ["task", "corpus", "protocol", "model", "fold", "seed"]].drop_duplicates()
     epochs = [runs.assign(epoch=e, loss=1 / e, dev_score=0.1 * e + 0.01 * runs["seed"], selected=int(e == 3)) for e in (1, 2, 3)]
     return check(pd.concat(epochs), HISTORY, "fixture")
 
@@ -106,3 +110,24 @@ def make_frames(paper_values):
         return frames_of(predictions_of(corpora, **part), paper_values)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def write_report(setting, paper_values):
+    """Write the report of frames of paper A, and of a paper B of which nothing was run."""
+    nothing = WearableFindings(
+        setting=WearableSetting("attention", 0.05, "kemocon", 1.0, "Paper B is a test too.", ("Seeds are few.",)),
+        claims=recompute_paper_fusion_tests(paper_values, 0.05, 28),
+        window_counts=WINDOW_COUNTS.empty(),
+        history=HISTORY.empty(),
+        pretraining=PRETRAINING.empty(),
+        fusion_weights=FUSION_WEIGHTS.empty(),
+        attention=ATTENTION.empty(),
+    )
+
+    def write_to(folder, frames):
+        shared = {name: frames[name] for name in ("scores", "comparisons", "paper_values")}
+        own = {name: frames[name] for name in ("predictions", "history", "paper_marks")}
+        write(folder, **shared, speech_text=SpeechTextFindings(setting=setting, **own), wearables=nothing)
+
+    return write_to

@@ -7,9 +7,9 @@ import pytest
 from emofuse.reporting import figure_data, figures
 from emofuse.scores import best_on_dev
 
-RUN = {"corpus": "msp_podcast", "fold": "official", "seed": 0, "partition": "test", "test_corpus": "msp_podcast"}
+RUN = {"corpus": "msp_podcast", "protocol": "official", "fold": "official", "seed": 0, "partition": "test", "test_corpus": "msp_podcast"}
 BEST = pd.DataFrame(
-    {"task": ["emotion4", "avd"] * 2, "corpus": "msp_podcast", "model": ["cnn14", "cnn14", "mfcnn14", "mfcnn14"], "seed": 0}
+    {"task": ["emotion4", "avd"] * 2, "corpus": "msp_podcast", "protocol": "official", "model": ["cnn14"] * 2 + ["mfcnn14"] * 2, "seed": 0}
 )
 
 
@@ -19,7 +19,9 @@ def posteriors(model, truth, predicted, seed=0):
         {**RUN, "task": "emotion4", "model": model, "seed": seed, "example_id": np.repeat([f"msp_podcast:{i}" for i in range(n)], 4)}
     )
     return frame.assign(
-        target=["angry", "happy", "neutral", "sad"] * n, truth=np.eye(4)[truth].ravel(), prediction=np.eye(4)[predicted].ravel()
+        target=["emotion/angry", "emotion/happy", "emotion/neutral", "emotion/sad"] * n,
+        truth=np.eye(4)[truth].ravel(),
+        prediction=np.eye(4)[predicted].ravel(),
     )
 
 
@@ -111,6 +113,13 @@ def test_training_curves_show_every_run_and_mark_the_epoch_kept(frames):
     rings = [line for line in below.lines if len(line.get_xdata()) == 1]
     assert len(curves) == len(rings) == 6  # two folds of three seeds
     assert {ring.get_xdata()[0] for ring in rings} == {3}
+
+
+def test_runs_of_two_protocols_are_two_curves(frames):
+    history = frames["history"].query("task == 'avd' and corpus == 'msp_podcast' and model == 'bert' and seed == 0")
+    both = pd.concat([history, history.assign(protocol="speaker_folds")])
+    above = figures.training(both, "avd", ["bert"]).axes[0]
+    assert [len(line.get_xdata()) for line in above.lines if len(line.get_xdata()) > 1] == [3, 3]
 
 
 def test_equal_figures_give_equal_bytes(tmp_path, setting):

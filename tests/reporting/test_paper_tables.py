@@ -82,9 +82,27 @@ def test_table_4_shows_the_run_that_is_best_on_dev(frames, setting):
 
 
 def comparison(reference, p, mean=0.5, reference_mean=0.4):
-    column = {"task": "emotion4", "corpus": "iemocap", "test_corpus": "iemocap", "target": "emotion", "metric": "uar"}
+    column = {
+        "task": "emotion4",
+        "corpus": "iemocap",
+        "protocol": "leave_one_speaker_out",
+        "test_corpus": "iemocap",
+        "target": "emotion",
+        "metric": "uar",
+    }
     sides = {"mean": mean, "sd": 0.1, "n": 3, "reference_mean": reference_mean, "reference_sd": 0.1, "reference_n": 3}
-    return {**column, "model": "mfcnn14", "reference": reference, **sides, "t": 1.0, "df": 4.0, "p": p, "p_welch": p, "hedges_g": 1.0}
+    return {
+        **column,
+        "model": "mfcnn14",
+        "reference": reference,
+        **sides,
+        "t": 1.0,
+        "df": 4.0,
+        "p": p,
+        "p_welch": p,
+        "hedges_g": 1.0,
+        "unit": "seed",
+    }
 
 
 @pytest.mark.parametrize(

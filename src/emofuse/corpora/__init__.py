@@ -20,6 +20,7 @@ from emofuse import audio, tables
 from emofuse.errors import InputError
 
 INVENTED = "SYNTHETIC_README.txt"  # lies at the root of a corpus that emofuse.toy wrote; published counts do not apply there
+SECTION = "corpora"  # of params.yaml, where these corpora's roots and releases stand
 _READERS = 8  # threads: files are read and decoded while others wait for the disk
 _DEPTH = 2  # folders below the root in which a release may lie: archives unpacked into a like-named folder give X/X
 
@@ -40,18 +41,19 @@ def read(name: str, root: Path, release: str, check_counts: bool) -> pd.DataFram
     return examples
 
 
-def require_release(corpus: str, release: str, releases: Sequence[str]) -> None:
-    """Raise InputError unless the reader knows ``release``."""
+def require_release(corpus: str, release: str, releases: Sequence[str], section: str = SECTION) -> None:
+    """Raise InputError unless the reader knows ``release``; ``section`` of params.yaml names the corpus."""
     if release not in releases:
-        raise InputError(f"corpora.{corpus}.release: expected one of {list(releases)}, found '{release}'; correct it in params.yaml")
+        raise InputError(f"{section}.{corpus}.release: expected one of {list(releases)}, found '{release}'; correct it in params.yaml")
 
 
-def locate(corpus: str, root: Path, expected: str, holds: Callable[[Path], bool]) -> Path:
+def locate(corpus: str, root: Path, expected: str, holds: Callable[[Path], bool], section: str = SECTION) -> Path:
     """Return the folder for which ``holds`` is true: the root or, level by level, a folder at most two below it.
 
-    Raises InputError naming the root if it is absent, if no folder fits (saying what is there), or if several do.
+    ``section`` of params.yaml names the corpus. Raises InputError naming the root if it is absent, if no folder fits (saying what is
+    there), or if several do.
     """
-    remedy = f"set corpora.{corpus}.root in params.yaml to the folder of the release"
+    remedy = f"set {section}.{corpus}.root in params.yaml to the folder of the release"
     if not root.is_dir():
         raise InputError(f"{root}: expected {expected}, found no such folder; {remedy}")
     level = [root]

@@ -54,7 +54,8 @@ def extract(examples: pd.DataFrame, root: Path, params: Params) -> Iterator[tupl
     """(example id, log-Mel in the cache's dtype) of every row of Examples, read from the corpus at ``root``, one at a time."""
     settings, min_duration_s = params.features.logmel, params.at_scale(params.features.min_duration_s)
     torch.set_num_threads(1)  # one utterance is too small to share: a second thread slows it down
-    rows = zip(examples["example_id"], examples["path"], strict=True)
-    for example_id, path in tqdm(rows, total=len(examples), desc="log-Mel", unit="utterance", disable=None):
-        waveform = audio.read(root / path, settings.sample_rate_hz)
+    rows = zip(examples["example_id"], examples["path"], examples["start_s"], examples["end_s"], strict=True)
+    for example_id, path, start_s, end_s in tqdm(rows, total=len(examples), desc="log-Mel", unit="utterance", disable=None):
+        rate = settings.sample_rate_hz
+        waveform = audio.cut(audio.read(root / path, rate), start_s, end_s, rate, example_id)
         yield example_id, compute(waveform, settings, min_duration_s).astype(settings.dtype)

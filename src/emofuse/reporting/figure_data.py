@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from emofuse.reporting.setting import Setting
-from emofuse.scores import CLASS_TARGET, outcomes_of_run
+from emofuse.reporting.setting import CLASS_TARGET, Setting
+from emofuse.scores import outcomes_of_run
 
 CONFUSION_TASK = "emotion4"  # Figure 2
 RESIDUAL_TASK = "avd"  # Figure 3: the multitask models
@@ -14,7 +14,7 @@ UNDEFINED = "undefined"  # predicted class of an example without posteriors
 def best_runs(predictions: pd.DataFrame, best: pd.DataFrame, task: str, corpus: str) -> pd.DataFrame:
     """Select test predictions within a corpus of each model's run that was best on dev; all folds of that seed."""
     keep = (predictions["task"] == task) & (predictions["corpus"] == corpus) & (predictions["test_corpus"] == corpus)
-    return predictions[keep & (predictions["partition"] == "test")].merge(best, on=["task", "corpus", "model", "seed"])
+    return predictions[keep & (predictions["partition"] == "test")].merge(best, on=["task", "corpus", "protocol", "model", "seed"])
 
 
 def decisions(predictions: pd.DataFrame, best: pd.DataFrame, corpus: str) -> pd.DataFrame:
@@ -22,10 +22,10 @@ def decisions(predictions: pd.DataFrame, best: pd.DataFrame, corpus: str) -> pd.
     runs = best_runs(predictions, best, CONFUSION_TASK, corpus)
     frames = []
     for (model, seed, _), rows in runs.groupby(["model", "seed", "fold"], sort=True):
-        classes = [*sorted(rows["target"].unique()), UNDEFINED]
-        truth, predicted = outcomes_of_run(rows)[CLASS_TARGET]
-        codes = np.where(np.isnan(predicted), len(classes) - 1, predicted)
-        names = {"actual": [classes[int(c)] for c in truth], "predicted": [classes[int(c)] for c in codes]}
+        outcome = outcomes_of_run(rows)[CLASS_TARGET]
+        classes = [*outcome.classes, UNDEFINED]
+        codes = np.where(np.isnan(outcome.prediction), len(classes) - 1, outcome.prediction)
+        names = {"actual": [classes[int(c)] for c in outcome.truth], "predicted": [classes[int(c)] for c in codes]}
         frames.append(pd.DataFrame({"model": str(model), "seed": int(str(seed)), **names}))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["model", "seed", "actual", "predicted"])
 

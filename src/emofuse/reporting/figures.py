@@ -77,7 +77,7 @@ def training(history: pd.DataFrame, title: str, models: Sequence[str]) -> Figure
     axes = figure.subplots(2, len(models), squeeze=False, sharey="row")
     for i, model in enumerate(models):
         colour, _ = _STYLES.get(model, _OTHER_STYLE)
-        for _, run in history[history["model"] == model].groupby(["fold", "seed"], sort=True):
+        for _, run in history[history["model"] == model].groupby(["protocol", "fold", "seed"], sort=True):
             run = run.sort_values("epoch")
             marked = [int(k) for k in np.flatnonzero(run["selected"].to_numpy() == 1)]
             for axis, column in zip(axes[:, i], ("loss", "dev_score"), strict=True):

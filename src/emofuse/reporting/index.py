@@ -6,26 +6,41 @@ import pandas as pd
 
 from emofuse.reporting.setting import Setting, corpus_name, model_name
 
+_CONTENTS = """\
+Two papers, each with its tables beside the printed ones, its tests, its figures and what differs:
+[paper A, speech and text](#paper-a-reproduced) · [paper B, speech and wearables](#paper-b-reproduced) ·
+[how to read this](#how-to-read-this)"""
 _MORE = (
     "More: [all scores](tables/scores.md) · [all t-tests](tables/tests.md) · [the paper's own marks, recomputed](tables/paper_marks.md) · "
     "[metrics.json](metrics.json)"
 )
 _HOW_TO_READ = """\
-* **ours** is computed from this study's predictions alone; **paper** is printed in paper A. "not run": the cell is not part of this study;
-  "undefined": a run has no finite prediction, or the metric does not exist for it (a constant prediction has no PCC).
-* Higher is better for UAR, CCC and PCC; lower is better for MSE.
-* Within a corpus, a seed's score is one metric over the pooled test predictions of its folds. Across corpora each fold's model predicts the
-  whole test part of the other corpus and the folds' metrics are averaged.
+* **ours** is computed from this study's predictions alone; **paper** is printed in the paper. "not run": the cell is not part of this
+  study; "undefined": a run has no finite prediction, or the metric does not exist for it (a constant prediction has no PCC).
+* Higher is better for UAR, CCC, PCC, accuracy and F1; lower is better for MSE.
+* Paper A: within a corpus, a seed's score is one metric over the pooled test predictions of its folds. Across corpora each fold's model
+  predicts the whole test part of the other corpus and the folds' metrics are averaged.
+* Paper B: a subject's score is one metric over the subject's own test windows, averaged over seeds; tables give the mean over subjects and
+  its standard error.
 * Every table is a CSV too (`tables/`), with all digits. Every number comes from the tables
   `results/scores.parquet` and `results/comparisons.parquet`."""
 
 
 def page(
-    setting: Setting, scores: pd.DataFrame, paper_tables: Sequence[str], study_tables: Sequence[str], figures: Mapping[str, str]
+    setting: Setting,
+    scores: pd.DataFrame,
+    paper_tables: Sequence[str],
+    study_tables: Sequence[str],
+    figures: Mapping[str, str],
+    wearables: str,
 ) -> str:
-    """Return the index as Markdown; ``figures`` maps the path of each figure, relative to the page, without suffix, to its caption."""
+    """Return the index as Markdown; ``figures`` maps the path of each figure, relative to the page, without suffix, to its caption.
+
+    ``wearables`` is paper B's part.
+    """
     baselines = ", ".join(f"{model_name(m)} ({role})" for m, role in _roles(setting))
     parts = [
+        _CONTENTS,
         "# Paper A, reproduced",
         f"Model under study: **{model_name(setting.model)}**. Compared with {baselines}. {setting.caption}".strip(),
         "## What was run",
@@ -40,7 +55,8 @@ def page(
         "" if figures else "None: no run that a figure of the paper shows is part of this study.",
         "## What differs from the paper",
         "\n".join(f"* {sentence}" for sentence in setting.deviations) or "Nothing that was stated to this report.",
-        "## How to read this",
+        wearables,
+        "# How to read this",
         _HOW_TO_READ,
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

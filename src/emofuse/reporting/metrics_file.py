@@ -1,11 +1,11 @@
-"""The small file that `dvc metrics` reads: the reported scores, nested by names that do not change from one experiment to the next."""
+"""The small file that `dvc metrics` reads: paper A's reported scores, nested by names that are the same in every experiment."""
 
 from typing import Any
 
 import pandas as pd
 
 from emofuse.metrics import mean_sd
-from emofuse.reporting.setting import Setting, main_metrics
+from emofuse.reporting.setting import Setting, main_metrics, of_paper
 from emofuse.scores import reported
 
 _DIGITS = 5
@@ -19,7 +19,7 @@ def metrics(scores: pd.DataFrame, comparisons: pd.DataFrame, setting: Setting) -
     """
     tree: dict[str, Any] = {}
     keys = ["task", "corpus", "test_corpus", "target", "model", "metric"]
-    for key, rows in reported(scores).groupby(keys, sort=True):
+    for key, rows in of_paper(reported(scores)).groupby(keys, sort=True):
         task, corpus, test_corpus, target, model, metric = (str(part) for part in key)
         if metric not in main_metrics(corpus, test_corpus):
             continue

@@ -9,8 +9,8 @@ import pandas as pd
 
 from emofuse.metrics import mean_sd
 from emofuse.reporting import numbers
-from emofuse.reporting.setting import Setting, corpus_name, metric_name, model_name
-from emofuse.scores import CLASS_TARGET, best_on_dev, reported
+from emofuse.reporting.setting import CLASS_TARGET, Setting, corpus_name, metric_name, model_name
+from emofuse.scores import best_on_dev, reported
 
 TITLES = {
     1: "UAR (%) of four classes of emotion, within and across corpora; chance is 25 %",
@@ -31,7 +31,7 @@ def paper_table(number: int, paper_values: pd.DataFrame, scores: pd.DataFrame, c
     """
     printed = _printed(number, paper_values)
     ours = reported(scores)
-    best = ours.merge(best_on_dev(scores), on=["task", "corpus", "model", "seed"])
+    best = ours.merge(best_on_dev(scores), on=["task", "corpus", "protocol", "model", "seed"])
     ours = best if number == _BEST_RUN_TABLE else ours[ours["seed"] >= 0]  # late fusion is one derived run
     columns = printed[_COLUMN].drop_duplicates()
     present = set(ours.merge(columns.rename(columns={"train": "corpus", "test": "test_corpus"}))["model"])

@@ -3,11 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import pandas as pd
+
 LATE_FUSION = "late_fusion"
 
 _MODEL_NAMES = {LATE_FUSION: "LF"}
-_CORPUS_NAMES = {"msp_podcast": "MSP-Podcast", "iemocap": "IEMOCAP"}
-_METRIC_NAMES = {"uar": "UAR %"}
+_CORPUS_NAMES = {"msp_podcast": "MSP-Podcast", "iemocap": "IEMOCAP", "kemocon": "K-EmoCon"}
+_METRIC_NAMES = {"uar": "UAR %", "accuracy": "accuracy", "macro_f1": "macro F1", "macro_f1_all": "macro F1, all classes"}
+
+TASKS = ("emotion4", "arousal", "valence", "dominance", "avd")  # of paper A, in the order of its tables
+CLASS_TARGET = "emotion"  # the target of emotion4
 
 # the metric that the paper reports: UAR for classes, CCC within a corpus, PCC across corpora, whose rating scales differ (section 4)
 IN_DOMAIN_METRICS = ("uar", "ccc")
@@ -59,6 +64,17 @@ def in_paper_order(corpora: Iterable[str]) -> list[str]:
     """The paper's corpora first, in the order of its tables, then the others by name."""
     order = list(_CORPUS_NAMES)
     return sorted(set(corpora), key=lambda name: (order.index(name) if name in order else len(order), name))
+
+
+def of_paper(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of paper A's tasks: other tasks have tables of their own."""
+    return frame[frame["task"].isin(TASKS)]
+
+
+def route_name(corpus: str, test_corpus: str, protocol: str | None = None) -> str:
+    """Training and test corpus as the paper prints them, one name where they are one; with a protocol, that too in brackets."""
+    route = corpus_name(corpus) if corpus == test_corpus else f"{corpus_name(corpus)} → {corpus_name(test_corpus)}"
+    return f"{route} ({protocol.replace('_', ' ')})" if protocol else route
 
 
 def main_metrics(corpus: str, test_corpus: str) -> tuple[str, ...]:

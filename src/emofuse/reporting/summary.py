@@ -4,18 +4,30 @@ import pandas as pd
 
 from emofuse.metrics import mean_sd
 from emofuse.reporting import numbers
-from emofuse.reporting.setting import Setting, corpus_name, in_paper_order, main_metrics, metric_name, model_name
-from emofuse.scores import CLASS_TARGET
+from emofuse.reporting.setting import (
+    CLASS_TARGET,
+    TASKS,
+    Setting,
+    corpus_name,
+    in_paper_order,
+    main_metrics,
+    metric_name,
+    model_name,
+    of_paper,
+    route_name,
+)
 
-_TASK_ORDER = ["emotion4", "arousal", "valence", "dominance", "avd"]
 _METRIC_ORDER = ["uar", "ccc", "pcc", "mse"]
-_ROW = ["task", "corpus", "test_corpus", "target", "metric"]
+_ROW = ["task", "corpus", "protocol", "test_corpus", "target", "metric"]
 
 
 def all_scores(scores: pd.DataFrame, partition: str | None = None) -> pd.DataFrame:
-    """Mean and sd (ddof 1) over seeds of every score: one row per task, corpora, target, metric, pooling, partition and model."""
+    """Mean and sd (ddof 1) over seeds of every score that is of no single subject.
+
+    One row per partition, task, corpora, protocol, target, metric, pooling and model.
+    """
     keys = ["partition", *_ROW, "pooling", "model"]
-    chosen = scores if partition is None else scores[scores["partition"] == partition]
+    chosen = scores[(scores["pooling"] != "subject") & ((scores["partition"] == partition) | (partition is None))]
     rows = []
     for key, group in chosen.groupby(keys, sort=True):
         mean, sd = mean_sd(group["value"].to_numpy(dtype=float, na_value=float("nan")))
@@ -26,14 +38,14 @@ def all_scores(scores: pd.DataFrame, partition: str | None = None) -> pd.DataFra
 
 def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
     """In the order of the paper's tables: task, training corpus with its own test first, target, metric."""
-    targets = [CLASS_TARGET, *_TASK_ORDER]
+    targets = [CLASS_TARGET, *TASKS]
 
     def place(names: list[str], column: str) -> "pd.Series[int]":
         return frame[column].map(lambda name: names.index(name) if name in names else len(names))
 
     corpora = in_paper_order({*frame["corpus"], *frame["test_corpus"]})
     order = frame.assign(
-        _task=place(_TASK_ORDER, "task"),
+        _task=place(list(TASKS), "task"),
         _corpus=place(corpora, "corpus"),
         _other=place(corpora, "test_corpus"),
         _away=frame["corpus"] != frame["test_corpus"],
@@ -51,18 +63,20 @@ def _is_main(frame: pd.DataFrame) -> "pd.Series[bool]":
 
 def scores_markdown(scores: pd.DataFrame, setting: Setting, main_only: bool = False) -> str:
     """Test scores, a row per task, corpora, target, metric and pooling, a column per model; or those in the paper's metrics only."""
-    table = all_scores(scores, "test")
+    table = all_scores(of_paper(scores), "test")
     table = table[_is_main(table)] if main_only else table
     table = table[(table["n_folds"] > 1) | (table["pooling"] == "pooled") | (table["corpus"] != table["test_corpus"])]
     table = table.assign(pooling=table["pooling"].where(table["n_folds"] > 1, "one fold"))
     table = table.drop_duplicates([*_ROW, "pooling", "model"])  # of one fold, pooled and folds are equal
     present = set(table["model"])
     models = [m for m in setting.models if m in present] + sorted(present - set(setting.models))
+    several = _with_several_protocols(table)
     rows = []
     for key, group in table.groupby([*_ROW, "pooling"], sort=False):
-        task, corpus, test_corpus, target, metric, pooling = (str(part) for part in key)
+        task, corpus, protocol, test_corpus, target, metric, pooling = (str(part) for part in key)
+        route = route_name(corpus, test_corpus, protocol if corpus in several else None)
         cells = {str(r["model"]): numbers.score(metric, r["mean"], r["sd"]) for r in group.to_dict("records")}
-        rows.append([*_names(task, corpus, test_corpus, target, metric), pooling, *(cells.get(m, numbers.NOT_RUN) for m in models)])
+        rows.append([task, route, target, metric_name(metric), pooling, *(cells.get(m, numbers.NOT_RUN) for m in models)])
     header = ["task", "train → test", "target", "metric", "folds", *(model_name(m) for m in models)]
     note = (
         "Mean (standard deviation, ddof 1) over seeds. Folds: pooled is one metric over all folds' test examples; folds is the mean of the "
@@ -75,7 +89,8 @@ def scores_markdown(scores: pd.DataFrame, setting: Setting, main_only: bool = Fa
 
 def comparisons_markdown(comparisons: pd.DataFrame, setting: Setting, study_only: bool = False) -> str:
     """The t-tests; with ``study_only`` those of the model under study in the metrics that the paper reports."""
-    table = _ordered(comparisons)
+    table = _ordered(of_paper(comparisons))
+    several = _with_several_protocols(table)
     if study_only:
         table = table[_is_main(table) & (table["model"] == setting.model)]
     rows = []
@@ -88,7 +103,8 @@ def comparisons_markdown(comparisons: pd.DataFrame, setting: Setting, study_only
             numbers.p_value(r["p_welch"]),
             numbers.number(r["hedges_g"]),
         ]
-        names = _names(r["task"], r["corpus"], r["test_corpus"], r["target"], r["metric"])
+        route = route_name(r["corpus"], r["test_corpus"], r["protocol"] if r["corpus"] in several else None)
+        names = [r["task"], route, r["target"], metric_name(r["metric"])]
         rows.append([*names, model_name(r["model"]), model_name(r["reference"]), *sides, *statistic, f"{r['n']} + {r['reference_n']}"])
     header = ["task", "train → test", "target", "metric", "model", "against", "model's", "other's", "t", "df", "p", "p Welch", "g", "n"]
     title = f"**t-tests of {model_name(setting.model)}.**" if study_only else "**All t-tests.**"
@@ -100,9 +116,9 @@ def comparisons_markdown(comparisons: pd.DataFrame, setting: Setting, study_only
     return "\n\n".join([title, numbers.grid(header, rows, text_columns=6), note.strip()])
 
 
-def _names(task: str, corpus: str, test_corpus: str, target: str, metric: str) -> list[str]:
-    route = corpus_name(corpus) if corpus == test_corpus else f"{corpus_name(corpus)} → {corpus_name(test_corpus)}"
-    return [task, route, target, metric_name(metric)]
+def _with_several_protocols(frame: pd.DataFrame) -> set[str]:
+    """The corpora whose protocol must be told."""
+    return {str(corpus) for corpus, protocols in frame.groupby("corpus")["protocol"] if protocols.nunique() > 1}
 
 
 def paper_marks_markdown(marks: pd.DataFrame, alpha: float) -> str:

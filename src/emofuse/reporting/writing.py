@@ -3,45 +3,75 @@
 import json
 import os
 import shutil
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pandas as pd
 
-from emofuse.reporting import figure_data, figures, index, paper_tables, summary
+from emofuse.reporting import figure_data, figures, index, paper_tables, summary, wearable_section
 from emofuse.reporting.metrics_file import metrics
-from emofuse.reporting.setting import LATE_FUSION, Setting, corpus_name, in_paper_order
+from emofuse.reporting.setting import LATE_FUSION, Setting, corpus_name, in_paper_order, of_paper
+from emofuse.reporting.wearable_setting import WearableSetting
 from emofuse.scores import best_on_dev
 
 _OWNED = ("tables", "figures", "plots", "metrics.json", "index.md")  # what write replaces in the folder; the index last
 
 
+@dataclass(frozen=True)
+class SpeechTextFindings:
+    """What paper A's part shows beside the scores: of predictions only test rows within a corpus are used."""
+
+    setting: Setting
+    predictions: pd.DataFrame
+    history: pd.DataFrame
+    paper_marks: pd.DataFrame  # significance.recompute_paper_marks
+
+
+@dataclass(frozen=True)
+class WearableFindings:
+    """What paper B's part shows beside the scores."""
+
+    setting: WearableSetting
+    claims: pd.DataFrame  # significance.recompute_paper_fusion_tests
+    window_counts: pd.DataFrame
+    history: pd.DataFrame
+    pretraining: pd.DataFrame
+    fusion_weights: pd.DataFrame
+    attention: pd.DataFrame
+
+
 def write(
     folder: Path,
     *,
-    setting: Setting,
     scores: pd.DataFrame,
     comparisons: pd.DataFrame,
-    predictions: pd.DataFrame,
-    history: pd.DataFrame,
     paper_values: pd.DataFrame,
-    paper_marks: pd.DataFrame,
+    speech_text: SpeechTextFindings,
+    wearables: WearableFindings,
 ) -> None:
     """Write tables/, figures/, plots/, metrics.json and index.md below ``folder``; equal input gives equal bytes.
 
-    ``scores``, ``comparisons``, ``predictions`` and ``history`` are the project's tables, empty or partial where cells were not run (of
-    predictions only test rows within a corpus are used); ``paper_values`` is data/paper_values.csv; ``paper_marks`` comes from
-    significance.recompute_paper_marks. Everything is written under a partial name first: an error leaves the old report as it was.
+    ``scores`` and ``comparisons`` are those of both studies, empty or partial where cells were not run; ``paper_values`` is
+    data/paper_values.csv. Everything is written under a partial name first: an error leaves the old report as it was.
     """
     partial = folder / f".{os.getpid()}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     for name in ("tables", "figures", "plots"):
         (partial / name).mkdir(parents=True)
     try:
-        paper_texts, study_texts = _write_tables(partial / "tables", setting, scores, comparisons, paper_values, paper_marks)
-        drawn = _write_figures(partial, setting, scores, predictions, history)
-        tree = metrics(scores, comparisons, setting)
+        own_scores, own_comparisons = of_paper(scores), of_paper(comparisons)
+        setting = speech_text.setting
+        paper_texts, study_texts = _write_tables(
+            partial / "tables", setting, own_scores, own_comparisons, paper_values, speech_text.paper_marks
+        )
+        drawn = _write_figures(partial, setting, own_scores, of_paper(speech_text.predictions), of_paper(speech_text.history))
+        section = wearable_section.write(
+            partial, scores=scores, comparisons=comparisons, paper_values=paper_values, **{f: getattr(wearables, f) for f in _FINDINGS}
+        )
+        tree = metrics(own_scores, own_comparisons, setting) | wearable_section.metrics(scores, comparisons, wearables.setting)
         (partial / "metrics.json").write_text(json.dumps(tree, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        (partial / "index.md").write_text(index.page(setting, scores, paper_texts, study_texts, drawn), encoding="utf-8")
+        page = index.page(setting, own_scores, paper_texts, study_texts, drawn, section)
+        (partial / "index.md").write_text(page, encoding="utf-8")
         for name in _OWNED:
             old = folder / name
             if old.is_dir():
@@ -49,6 +79,9 @@ def write(
             (partial / name).replace(old)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+_FINDINGS = [field.name for field in fields(WearableFindings)]
 
 
 def _write_tables(

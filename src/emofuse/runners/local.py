@@ -8,6 +8,7 @@ import logging
 import multiprocessing
 import multiprocessing.connection
 import os
+import pkgutil
 import signal
 import threading
 import traceback
@@ -21,24 +22,23 @@ from typing import Literal
 from tqdm import tqdm
 
 from emofuse.errors import InputError
-from emofuse.jobs import Job
+from emofuse.jobs import Work
 from emofuse.runs import Store
 
 log = logging.getLogger("runs")
-PRELOAD = "emofuse.execution"
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @dataclass
 class _Worker:
-    job: Job
+    job: Work
     process: multiprocessing.process.BaseProcess
     messages: Connection
     gpu: int
     error: str = ""
 
 
-def run(jobs: Sequence[Job], store: Store, at_once: int | Literal["auto"], device: str, log_file: Path) -> None:
+def run(jobs: Sequence[Work], store: Store, at_once: int | Literal["auto"], device: str, log_file: Path) -> None:
     """Execute the jobs, ``at_once`` at a time; returns when all are in the store.
 
     The first failure lets runs in flight finish, starts no more, and is raised as InputError with the run's name. An interrupt ends the
@@ -49,7 +49,8 @@ def run(jobs: Sequence[Job], store: Store, at_once: int | Literal["auto"], devic
         raise InputError("execution.device: 'cuda' was asked for, found no GPU on this machine; use auto or cpu")
     slots = deque(range((gpus or len(os.sched_getaffinity(0))) if at_once == "auto" else at_once))
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([PRELOAD, *(f"emofuse.models.{m}" for m in sorted({job.settings.model for job in jobs}))])
+    preload = [*sorted({j.recipe for j in jobs}), *sorted({f"emofuse.models.{m}" for j in jobs for m in j.networks})]
+    context.set_forkserver_preload([*preload, "torch._dynamo"])  # which the first optimiser of a process would import, for a second
     waiting, working, failures = deque(jobs), [], []  # type: ignore[var-annotated]
     progress = tqdm(total=len(jobs), desc="runs", unit="run", disable=None)
     try:
@@ -77,7 +78,7 @@ def run(jobs: Sequence[Job], store: Store, at_once: int | Literal["auto"], devic
         )
 
 
-def _start(context: multiprocessing.context.ForkServerContext, job: Job, store: Store, slot: int, gpus: int, log_file: Path) -> _Worker:
+def _start(context: multiprocessing.context.ForkServerContext, job: Work, store: Store, slot: int, gpus: int, log_file: Path) -> _Worker:
     ours, theirs = context.Pipe(duplex=False)
     device = f"cuda:{slot % gpus}" if gpus else "cpu"
     process = context.Process(target=_work, args=(job, store, device, theirs, log_file), name=job.name, daemon=True)
@@ -119,13 +120,15 @@ def _problem(worker: _Worker) -> str:
     return f"{worker.job.name}: the run's process ended with exit code {code}" if code else ""
 
 
-def _work(job: Job, store: Store, device: str, messages: Connection, log_file: Path) -> None:
+def _work(job: Work, store: Store, device: str, messages: Connection, log_file: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; it ends its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS is not deterministic
     import torch
 
-    from emofuse.execution import execute
     from emofuse.training import Epoch
+
+    execute = pkgutil.resolve_name(f"{job.recipe}:execute")
 
     torch.set_num_threads(1)
     logging.basicConfig(level=logging.INFO, filename=log_file, format=LOG_FORMAT, force=True)
@@ -165,4 +168,4 @@ def _gpu_count() -> int:
     return len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
 
 
-Runner = Callable[[Sequence[Job], Store, int | Literal["auto"], str, Path], None]
+Runner = Callable[[Sequence[Work], Store, int | Literal["auto"], str, Path], None]

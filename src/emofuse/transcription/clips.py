@@ -27,7 +27,6 @@ def of(examples: pd.DataFrame, root: Path) -> list[Clip]:
 
 
 def samples(clip: Clip) -> Int16[np.ndarray, "sample"]:
-    """The clip's samples at 16 kHz; raises InputError where the file cannot be read."""
-    whole = audio.read(clip.path)
-    part = whole[round(clip.start_s * audio.SAMPLE_RATE_HZ) : round(clip.end_s * audio.SAMPLE_RATE_HZ)]
+    """The clip's samples at 16 kHz; raises InputError where the file cannot be read or is too short."""
+    part = audio.cut(audio.read(clip.path), clip.start_s, clip.end_s, audio.SAMPLE_RATE_HZ, clip.example_id)
     return np.clip(np.round(part * 32768), -32768, 32767).astype(np.int16)

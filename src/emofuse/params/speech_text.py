@@ -1,40 +1,14 @@
-"""params.yaml as frozen, typed objects: an unknown, missing or ill-typed key is an error that names it."""
+"""Sections of params.yaml that belong to paper A: speech and text."""
 
-import difflib
-from functools import cache
-from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from emofuse.errors import InputError
+from emofuse.params.section import AtScale, Positive, PositiveFloat, Section, Share
 
-PARAMS_FILE = Path("params.yaml")
-
-ScaleName = Literal["toy", "paper"]
 TaskName = Literal["emotion4", "arousal", "valence", "dominance", "avd"]
 ModelName = Literal["cnn14", "sfcnn14", "mfcnn14", "bert"]
 ProtocolName = Literal["official", "leave_one_speaker_out", "speaker_folds"]
-Positive = Annotated[int, Field(gt=0)]
-PositiveFloat = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-
-
-class Section(BaseModel):
-    """A section of params.yaml: frozen, every key known, no value coerced."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-Value = TypeVar("Value")
-
-
-class AtScale(Section, Generic[Value]):
-    """A value at each scale."""
-
-    toy: Value
-    paper: Value
 
 
 class Baselines(Section):
@@ -210,88 +184,3 @@ class ScaleSizes(Section):
     sfcnn14: CNNSize
     mfcnn14: CNNSize
     bert: BERTSize
-
-
-class Significance(Section):
-    """Level of the tests."""
-
-    alpha: Share
-
-
-class Execution(Section):
-    """How runs are executed; changes no result."""
-
-    jobs: Positive | Literal["auto"]
-    device: Literal["auto", "cpu", "cuda"]
-
-
-class Params(Section):
-    """All of params.yaml."""
-
-    scale: ScaleName
-    model: ModelName
-    baselines: Baselines
-    tasks: Annotated[list[TaskName], Field(min_length=1)]
-    seeds: AtScale[Annotated[list[int], Field(min_length=1)]]
-    folds: AtScale[dict[str, list[str]]]
-    omit: list[str]
-    corpora: Annotated[dict[str, Corpus], Field(min_length=1)]
-    toy: Toy
-    transcription: Transcription
-    features: Features
-    text_encoder: AtScale[Encoder]
-    models: Models
-    sizes: AtScale[ScaleSizes]
-    significance: Significance
-    execution: Execution
-
-    def corpus(self, name: str) -> Corpus:
-        """The corpus of that name; InputError lists the known ones."""
-        if name not in self.corpora:
-            raise InputError(f"params.yaml: corpora has no '{name}'; it has {sorted(self.corpora)}")
-        return self.corpora[name]
-
-    def at_scale(self, section: AtScale[Value]) -> Value:
-        """The part of a section that belongs to the chosen scale."""
-        return section.toy if self.scale == "toy" else section.paper
-
-
-def parse(data: Any, where: str = "params.yaml") -> Params:
-    """Check a mapping as read from YAML; raises InputError naming each wrong key, what was expected and what was found."""
-    try:
-        return Params.model_validate(data)
-    except ValidationError as error:
-        raise InputError(f"{where}: " + "; ".join(_problem(dict(e)) for e in error.errors())) from None
-
-
-def _problem(error: dict[str, Any]) -> str:
-    key = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(error["loc"][-1]), _known_keys(), n=1)
-        return f"unknown key '{key}'" + (f"; did you mean '{near[0]}'?" if near else "; remove it")
-    if error["type"] == "missing":
-        return f"key '{key}' is missing; add it as in the repository's params.yaml"
-    expected = error["msg"].removeprefix("Input should be ")
-    return f"'{key}' expects {expected}, found {error['input']!r}"
-
-
-@cache
-def _known_keys() -> tuple[str, ...]:
-    keys: set[str] = set()
-    pending: list[type[BaseModel]] = [Section]
-    while pending:
-        section = pending.pop()
-        keys.update(section.model_fields)
-        pending.extend(section.__subclasses__())
-    return tuple(sorted(keys))
-
-
-def load(path: Path = PARAMS_FILE) -> Params:
-    """Read and check params.yaml."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: expected the pipeline's parameters, found no file; run from the project's folder") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    return parse(data, str(path))
