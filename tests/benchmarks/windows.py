@@ -1,7 +1,7 @@
 """Time Empatica E4 exports to windows: reading the CSV files, cutting all four signals, and writing the feature caches: `make bench`.
 
 One thread, five rounds; the medians are the figures to trust.
-Usage: python tests/benchmarks/windows.py [FOLDER]    (default: ../shared/data/stress_predict beside the repository)
+Usage: python tests/benchmarks/windows.py [FOLDER]    (default: the invented drives, data/toy/affective_road)
 """
 
 import platform
@@ -12,16 +12,18 @@ import time
 from pathlib import Path
 
 from emofuse import arrays, recordings, windows
+from emofuse.errors import InputError
 from emofuse.params import load
 from emofuse.params.wearable import Windows
+from emofuse.signals import SIGNALS, Recording
 
 ROUNDS = 5
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def cut_all(read: list[signals.Recording], settings: Windows) -> tuple[dict[str, list[tuple[str, windows.Cut]]], float]:
+def cut_all(read: list[Recording], settings: Windows) -> tuple[dict[str, list[tuple[str, windows.Cut]]], float]:
     """The windows of all signals of all recordings, and the seconds that the recordings span."""
-    found: dict[str, list[tuple[str, windows.Cut]]] = {signal: [] for signal in signals.SIGNALS}
+    found: dict[str, list[tuple[str, windows.Cut]]] = {signal: [] for signal in SIGNALS}
     seconds = 0.0
     for recording in read:
         tracks = recording.tracks.values()
@@ -69,4 +71,7 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else REPOSITORY.parent / "shared" / "data" / "stress_predict")
+    try:
+        main(Path(sys.argv[1]) if len(sys.argv) > 1 else REPOSITORY / "data" / "toy" / "affective_road")
+    except InputError as error:
+        sys.exit(f"{error}; or run `make repro` first, which invents some")
