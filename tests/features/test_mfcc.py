@@ -130,9 +130,11 @@ def message(examples, root, parameters):
     return str(error.value)
 
 
-def test_an_example_without_audio_is_named_before_any_work(tmp_path, debate, parameters):
-    examples = debate[0].assign(path=["p1.p2.wav"] * 5 + [None])
-    assert message(examples, tmp_path, parameters).startswith("kemocon:P2:00006.00: expected an example with audio")
+def test_windows_without_audio_are_left_out_but_a_corpus_without_any_is_an_error(tmp_path, debate, parameters):
+    examples = debate[0]
+    part = examples.assign(path=[*examples["path"][:5], None])
+    assert {i for i, _ in mfcc.extract(part, tmp_path, parameters)} == set(examples["example_id"][:5])
+    assert "expected a corpus with speech" in message(examples.assign(path=None), tmp_path, parameters)
 
 
 def test_a_window_beyond_its_file_is_named(tmp_path, debate, parameters):

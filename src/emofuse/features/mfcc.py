@@ -53,10 +53,10 @@ def compute(waveform: Float32[np.ndarray, "sample"], settings: MFCC) -> Float32[
 
 
 def extract(examples: pd.DataFrame, root: Path, params: Params) -> Iterator[tuple[str, Float32[np.ndarray, "frame coefficient"]]]:
-    """(example id, the first ``frames`` frames) of every row of Examples, file by file, read from the corpus at ``root``.
+    """(example id, the first ``frames`` frames) of every row of Examples with audio, file by file, read from the corpus at ``root``.
 
     A file is decoded once for all of its windows, and a window that two recordings share (the partners of a debate) is computed once.
-    Raises InputError for an example without audio, a file shorter than its windows, and a window of fewer than ``frames`` frames.
+    Raises InputError for a corpus without audio, a file shorter than its windows, and a window of fewer than ``frames`` frames.
     """
     settings = params.wearable.mfcc
     examples = examples[examples["path"].notna()]  # VerBIO's rest has no speech
