@@ -1,7 +1,6 @@
 """Test every model's scores against each baseline's: paper A over seeds, paper B over subjects."""
 
-import pandas as pd
-
+from emofuse.cells import concatenate
 from emofuse.params import load
 from emofuse.reporting.wearable_setting import TASK, pairs
 from emofuse.significance import compare, compare_subjects
@@ -18,8 +17,7 @@ def main() -> None:
         compare(scores[scores["task"] != TASK], [baselines.audio, baselines.text, baselines.single_stage]),
         compare_subjects(scores, pairs()),
     ]
-    filled = [frame for frame in tests if len(frame)]
-    write(pd.concat(filled) if filled else COMPARISONS.empty(), COMPARISONS_FILE, COMPARISONS)
+    write(concatenate([COMPARISONS.empty(), *tests]), COMPARISONS_FILE, COMPARISONS)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """Score every cell's Predictions: one metric of one seed on one corpus, and on each subject where subjects are what is compared."""
 
-import pandas as pd
-
 from emofuse import speech_wearables
+from emofuse.cells import concatenate
 from emofuse.params import load
 from emofuse.scores import score
 from emofuse.stage import run
@@ -19,8 +18,7 @@ def main() -> None:
     subjects = dict(zip(windows["example_id"], windows["speaker"], strict=True))
     for model in speech_wearables.configurations(params.wearable.fusion):
         scored.append(score(read(speech_wearables.cell(params, model).folder / "predictions.parquet", PREDICTIONS), subjects))
-    filled = [frame for frame in scored if len(frame)]
-    write(pd.concat(filled) if filled else SCORES.empty(), SCORES_FILE, SCORES)
+    write(concatenate([SCORES.empty(), *scored]), SCORES_FILE, SCORES)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from emofuse import published, published_wearable, speech_wearables, study, tables
+from emofuse.cells import concatenate
 from emofuse.params import Params
 from emofuse.pretraining import INPUTS, MECHANISMS
 from emofuse.reporting.setting import Setting
@@ -31,8 +32,8 @@ def speech_text(params: Params, paper_values: pd.DataFrame) -> SpeechTextFinding
     )
     return SpeechTextFindings(
         setting=setting,
-        predictions=_together([_within_corpus(cell) for cell in [*trained, *derived]], tables.PREDICTIONS),
-        history=_together([tables.read(cell.folder / "history.parquet", tables.HISTORY) for cell in trained], tables.HISTORY),
+        predictions=concatenate([tables.PREDICTIONS.empty(), *(_within_corpus(cell) for cell in [*trained, *derived])]),
+        history=_read_all([cell.folder / "history.parquet" for cell in trained], tables.HISTORY),
         paper_marks=recompute_paper_marks(paper_values, params.significance.alpha),
     )
 
@@ -64,14 +65,9 @@ def wearables(params: Params, paper_values: pd.DataFrame) -> WearableFindings:
 
 
 def _read_all(paths: Sequence[Path], table: Table) -> pd.DataFrame:
-    return _together([tables.read(path, table) for path in paths], table)
+    return concatenate([table.empty(), *(tables.read(path, table) for path in paths)])
 
 
 def _within_corpus(cell: Cell) -> pd.DataFrame:
     rows = tables.read(cell.folder / "predictions.parquet", tables.PREDICTIONS)
     return rows[(rows["partition"] == "test") & (rows["test_corpus"] == cell.corpus)]
-
-
-def _together(frames: Sequence[pd.DataFrame], table: Table) -> pd.DataFrame:
-    filled = [frame for frame in frames if len(frame)]
-    return pd.concat(filled, ignore_index=True) if filled else table.empty()

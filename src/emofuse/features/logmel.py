@@ -5,35 +5,17 @@ reference or dynamic-range limit: digital silence is exactly -100 dB. torchaudio
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float, Float32
-from torchaudio.transforms import MelSpectrogram
 from tqdm import tqdm
 
 from emofuse import audio
+from emofuse.features import mel
 from emofuse.params import LogMel, Params
-
-
-@lru_cache(maxsize=4)
-def _transform(params: LogMel) -> MelSpectrogram:
-    return MelSpectrogram(
-        sample_rate=params.sample_rate_hz,
-        n_fft=params.n_fft,
-        hop_length=params.hop,
-        f_min=params.f_min_hz,
-        f_max=params.f_max_hz,
-        n_mels=params.n_mels,
-        power=2.0,
-        norm="slaney",
-        mel_scale="slaney",
-        center=True,
-        pad_mode="reflect",
-    )
 
 
 @torch.inference_mode()
@@ -46,8 +28,7 @@ def compute(waveform: Float32[np.ndarray, "sample"], params: LogMel, min_duratio
     missing = round(min_duration_s * params.sample_rate_hz) - len(waveform)
     if missing > 0:
         waveform = np.pad(waveform, (0, missing))
-    power: Float[torch.Tensor, "mel time"] = _transform(params)(torch.from_numpy(waveform))
-    return power.clamp_min_(params.floor).log10_().mul_(10.0).T.numpy()
+    return mel.decibels(waveform, params).T.numpy()
 
 
 def extract(examples: pd.DataFrame, root: Path, params: Params) -> Iterator[tuple[str, Float[np.ndarray, "time mel"]]]:

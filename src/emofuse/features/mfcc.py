@@ -12,44 +12,29 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float32
 from torchaudio.functional import create_dct
-from torchaudio.transforms import MelSpectrogram
 from tqdm import tqdm
 
 from emofuse import audio
 from emofuse.errors import InputError
+from emofuse.features import mel
 from emofuse.params import Params
 from emofuse.params.wearable import MFCC
 
 
 @lru_cache(maxsize=4)
-def _transform(settings: MFCC) -> tuple[MelSpectrogram, Float32[torch.Tensor, "mel coefficient"]]:
-    spectrogram = MelSpectrogram(
-        sample_rate=settings.sample_rate_hz,
-        n_fft=settings.n_fft,
-        hop_length=settings.hop,
-        f_min=settings.f_min_hz,
-        f_max=settings.f_max_hz,
-        n_mels=settings.n_mels,
-        power=2.0,
-        norm="slaney",
-        mel_scale="slaney",
-        center=True,
-        pad_mode="reflect",
-    )
-    return spectrogram, create_dct(settings.n_coefficients, settings.n_mels, norm="ortho")
+def _dct(n_coefficients: int, n_mels: int) -> Float32[torch.Tensor, "mel coefficient"]:
+    return create_dct(n_coefficients, n_mels, norm="ortho")
 
 
 @torch.inference_mode()
 def compute(waveform: Float32[np.ndarray, "sample"], settings: MFCC) -> Float32[np.ndarray, "frame coefficient"]:
     """Coefficients of the power in dB, one frame per hop: ``1 + samples // hop`` frames; coefficient 0 is the loudness."""
-    spectrogram, dct = _transform(settings)
-    power: Float[torch.Tensor, "mel frame"] = spectrogram(torch.from_numpy(waveform))
-    decibel = power.clamp_min_(settings.floor).log10_().mul_(10.0)
+    decibel = mel.decibels(waveform, settings)
     if settings.top_db is not None:
         decibel.clamp_min_(float(decibel.max()) - settings.top_db)
-    return (decibel.T @ dct).numpy()
+    return (decibel.T @ _dct(settings.n_coefficients, settings.n_mels)).numpy()
 
 
 def extract(examples: pd.DataFrame, root: Path, params: Params) -> Iterator[tuple[str, Float32[np.ndarray, "frame coefficient"]]]:

@@ -24,13 +24,13 @@ def metrics(scores: pd.DataFrame, comparisons: pd.DataFrame, setting: Setting) -
         if metric not in main_metrics(corpus, test_corpus):
             continue
         mean, sd = mean_sd(rows["value"].to_numpy(dtype=float, na_value=float("nan")))
-        leaf: dict[str, Any] = {metric: _rounded(mean), "n": len(rows)}
+        leaf: dict[str, Any] = {metric: rounded(mean), "n": len(rows)}
         if len(rows) > 1:
-            leaf["sd"] = _rounded(sd)
+            leaf["sd"] = rounded(sd)
         if model == setting.model:
             test = comparisons[(comparisons[keys] == list(key)).all(axis=1) & (comparisons["reference"] == setting.audio)]
             if len(test):
-                leaf["p_vs_audio"] = _rounded(test["p"].iloc[0])
+                leaf["p_vs_audio"] = rounded(test["p"].iloc[0])
         branch = tree
         for name in (task, corpus, test_corpus, target):
             branch = branch.setdefault(name, {})
@@ -38,5 +38,6 @@ def metrics(scores: pd.DataFrame, comparisons: pd.DataFrame, setting: Setting) -
     return tree
 
 
-def _rounded(x: float) -> float | None:
+def rounded(x: float) -> float | None:
+    """Five digits; null where undefined."""
     return None if pd.isna(x) else round(float(x), _DIGITS)

@@ -8,6 +8,8 @@ import pandas as pd
 
 from emofuse.errors import InputError
 from emofuse.reporting import figures, numbers, wearable_figures, wearable_tables, wearable_tests
+from emofuse.reporting.csv_file import write_csv
+from emofuse.reporting.metrics_file import rounded
 from emofuse.reporting.setting import corpus_name
 from emofuse.reporting.wearable_setting import (
     CONTROLS,
@@ -29,8 +31,6 @@ _COLUMNS = {  # of the frames that are no table of emofuse.tables
     "attention": ("model", "signal", "query", "key", "weight"),
     "pretraining": ("network", "epoch", "loss", "dev_score", "selected"),
 }
-_DIGITS = 5
-_FLOATS = "%.10g"
 
 
 def write(
@@ -75,7 +75,7 @@ def write(
     }
     frames = [*tables, difference, wearable_tests.over_subjects(comparisons, setting), claims, window_counts]
     for (name, text), frame in zip(texts.items(), frames, strict=True):
-        _csv(frame, folder / f"tables/wearable_{name}.csv")
+        write_csv(frame, folder / f"tables/wearable_{name}.csv")
         (folder / f"tables/wearable_{name}.md").write_text(text + "\n", encoding="utf-8")
     drawn = _draw(folder, setting, subjects, tables, history, pretraining, fusion_weights, attention)
     return section(setting, scores, comparisons, claims, texts, drawn)
@@ -90,10 +90,6 @@ def _claims(claims: pd.DataFrame, alpha: float) -> list[str]:
         grids[1],
         wearable_tests.what_follows(claims, alpha),
     ]
-
-
-def _csv(frame: pd.DataFrame, path: Path) -> None:
-    frame.to_csv(path, index=False, float_format=_FLOATS, lineterminator="\n")
 
 
 def _draw(
@@ -112,7 +108,7 @@ def _draw(
     def keep(name: str, figure: Any, caption: str, data: pd.DataFrame | None = None) -> None:
         figures.save(figure, folder / f"figures/wearable_{name}")
         if data is not None:
-            _csv(data, folder / f"figures/wearable_{name}.csv")
+            write_csv(data, folder / f"figures/wearable_{name}.csv")
         drawn[f"figures/wearable_{name}"] = caption
 
     for (protocol, name), table in zip(PROTOCOLS.items(), tables, strict=True):
@@ -248,13 +244,9 @@ def metrics(scores: pd.DataFrame, comparisons: pd.DataFrame, setting: WearableSe
         branch = tree
         for name in (TASK, setting.corpus, protocol, target, model):
             branch = branch.setdefault(name, {})
-        branch |= {metric: _rounded(wearable_tables.mean_se(rows["value"])[0]), "n": len(rows)}
+        branch |= {metric: rounded(wearable_tables.mean_se(rows["value"])[0]), "n": len(rows)}
         keep = (tests["protocol"] == protocol) & (tests["target"] == target) & (tests["metric"] == metric) & (tests["model"] == model)
         test = tests[keep & (tests["reference"] == twins.get(model))]
         if len(test):
-            branch.setdefault("p_paired", {})[metric] = _rounded(test["p_paired"].iloc[0])
+            branch.setdefault("p_paired", {})[metric] = rounded(test["p_paired"].iloc[0])
     return tree
-
-
-def _rounded(x: float) -> float | None:
-    return None if pd.isna(x) else round(float(x), _DIGITS)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from emofuse.reporting import figure_data, figures, index, paper_tables, summary, wearable_section
+from emofuse.reporting.csv_file import write_csv
 from emofuse.reporting.metrics_file import metrics
 from emofuse.reporting.setting import LATE_FUSION, Setting, corpus_name, in_paper_order, of_paper
 from emofuse.reporting.wearable_setting import WearableSetting
@@ -103,12 +104,8 @@ def _write_tables(
 
 
 def _save(stem: Path, table: pd.DataFrame, text: str) -> None:
-    _csv(table, stem.with_name(f"{stem.name}.csv"))
+    write_csv(table, stem.with_name(f"{stem.name}.csv"))
     stem.with_name(f"{stem.name}.md").write_text(text + "\n", encoding="utf-8")
-
-
-def _csv(table: pd.DataFrame, path: Path) -> None:
-    table.to_csv(path, index=False, float_format="%.10g", lineterminator="\n")
 
 
 def _write_figures(
@@ -123,14 +120,14 @@ def _write_figures(
         models = [m for m in figure_data.order_of(chosen["model"], setting) if m != LATE_FUSION]  # not in the paper's Figure 2
         if models:
             table = figure_data.confusion(chosen, setting)
-            _csv(table, folder / f"figures/confusion_{corpus}.csv")
+            write_csv(table, folder / f"figures/confusion_{corpus}.csv")
             figures.save(figures.confusion(table, corpus, models), folder / f"figures/confusion_{corpus}")
             captions[f"figures/confusion_{corpus}"] = _caption(setting, _CONFUSION, corpus)
             if plotted.empty:
                 plotted = chosen.loc[chosen["model"] == setting.model, ["actual", "predicted"]]
         lines = figure_data.residual_lines(predictions, best, corpus)
         if len(lines):
-            _csv(lines, folder / f"figures/residuals_{corpus}.csv")
+            write_csv(lines, folder / f"figures/residuals_{corpus}.csv")
             figures.save(
                 figures.residuals(lines, corpus, figure_data.order_of(lines["model"], setting)), folder / f"figures/residuals_{corpus}"
             )
@@ -140,8 +137,8 @@ def _write_figures(
         stem, title = f"figures/training_{task}_{corpus}", f"{task} on {corpus_name(corpus)}"
         figures.save(figures.training(runs, title, figure_data.order_of(runs["model"], setting)), folder / stem)
         captions[stem] = f"Training of {title}. {_TRAINING}"
-    _csv(plotted, folder / "plots/confusion.csv")
-    _csv(_plotted_history(history, setting), folder / "plots/training.csv")
+    write_csv(plotted, folder / "plots/confusion.csv")
+    write_csv(_plotted_history(history, setting), folder / "plots/training.csv")
     return captions
 
 
