@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test check format lock bench clean
+.PHONY: help setup repro doctor test deepspeech-test check format lock bench clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
 
 $(BIN)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else f"make: expected Python 3.11 to 3.13, found {v[0]}.{v[1]}; call make PYTHON=python3.11")'
@@ -22,8 +22,15 @@ repro: setup  ## run what has changed, from the corpora to the report
 	@dvc repro
 	@echo "look at reports/index.md (tables and figures) · results/scores.parquet (every number) · dvc metrics show"
 
+doctor: setup  ## check a corpus that you have just unpacked: make doctor CORPUS=iemocap ROOT=/data/IEMOCAP_full_release
+	@test -n "$(CORPUS)" -a -n "$(ROOT)" || { echo "make doctor: expected CORPUS=<name> ROOT=<folder>, and RELEASE=<release> if you like"; exit 2; }
+	@$(BIN)/python -m emofuse.doctor "$(CORPUS)" "$(ROOT)" $(if $(RELEASE),"$(RELEASE)")
+
 test: setup  ## run the tests
 	@$(BIN)/python -m pytest
+
+deepspeech-test: setup  ## install DeepSpeech beside a Python 3.9, where there is one, and recognise with it
+	@$(BIN)/python -m pytest tests/transcription/test_deepspeech_genuine.py -m installs
 
 check: setup  ## format, lint and types
 	@ruff format --check . && ruff check . && mypy
@@ -34,9 +41,10 @@ format: setup  ## write the format
 lock:  ## pin every package of pyproject.toml with its hashes (needs uv)
 	@uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q -o requirements.lock
 
-bench: setup  ## measure feature extraction against librosa, and the cutting of windows
+bench: setup  ## measure feature extraction against librosa, the cutting of windows, and the reading of 60,000 clips
 	@$(BIN)/python tests/benchmarks/features.py
 	@$(BIN)/python tests/benchmarks/windows.py
+	@$(BIN)/python tests/benchmarks/ingest.py
 
 clean:  ## delete finished runs and logs (the next repro trains again what DVC's cache does not have)
 	@rm -rf runs logs build

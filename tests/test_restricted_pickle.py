@@ -1,9 +1,14 @@
 """Pickles are read as data: what is allowed comes back as NumPy and Python know it, nothing that a file asks for is run."""
 
 import builtins
+import copyreg
+import json
 import os
 import pickle
+import pickletools
+import struct
 import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -17,6 +22,7 @@ from emofuse import restricted_pickle
 from emofuse.errors import InputError
 from emofuse.toy import python2_pickle
 
+REPOSITORY = Path(__file__).parents[1]
 SAME_FOLDER = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 ASCII = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=8)
 
@@ -207,3 +213,123 @@ def test_memory_stays_near_the_size_of_the_file(tmp_path):
     finally:
         tracemalloc.stop()
     assert peak < 1.7 * path.stat().st_size  # decoding its text would need 3 and more
+
+
+NOT_NEEDED = {
+    *("PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX"),
+    *("EMPTY_SET", "ADDITEMS", "FROZENSET", "BYTEARRAY8", "NEXT_BUFFER", "READONLY_BUFFER"),
+}
+
+
+@pytest.mark.parametrize("instruction", pickletools.opcodes, ids=lambda op: op.name)
+def test_an_instruction_that_arrays_do_not_need_is_refused_by_its_name_and_no_other_is(tmp_path, instruction):
+    (tmp_path / "a.pkl").write_bytes(b"(" + instruction.code.encode("latin-1") + b"\n\n" + bytes(40))
+    try:
+        message = f"{restricted_pickle.load(tmp_path / 'a.pkl')!r}"
+    except InputError as error:
+        message = str(error)
+    assert (f"asks for {instruction.name};" in message) == (instruction.name in NOT_NEEDED)
+
+
+def test_a_function_that_another_unpickler_has_remembered_under_an_extension_is_not_reached(tmp_path):
+    copyreg.add_extension("posix", "system", 240)
+    try:
+        assert pickle.loads(b"\x80\x02\x82\xf0.") is os.system  # from here on the standard library hands it out without asking
+        (tmp_path / "a.pkl").write_bytes(b"\x80\x02\x82\xf0U\x0etouch executedR.")
+        assert "EXT1" in refusal(tmp_path / "a.pkl")
+    finally:
+        copyreg.remove_extension("posix", "system", 240)
+
+
+MEGABYTE = 1_000_000
+TEXT = b"T" + struct.pack("<i", MEGABYTE) + bytes(MEGABYTE) + b"q\x00"
+LETTERS = b"X" + struct.pack("<I", MEGABYTE) + b"a" * MEGABYTE + b"q\x00"
+CODED = b"c_codecs\nencode\nq\x01" + LETTERS + b"X\x06\x00\x00\x00latin1\x86q\x020"
+BYTES = b"cnumpy\ndtype\n(S'S900000'\nI0\nI1\ntR" + b"T" + struct.pack("<i", 900_000) + bytes(900_000) + b"\x86q\x01"
+OBJECTS = b"(" + b"N" * 200_000 + b"lq\x000" + ARRAY + b"q\x01" + b"((J\x40\x0d\x03\x00t" + OBJECT + b"I00\nh\x00tq\x020]("
+DEEP_TUPLE = b")q\x00" + b"".join(b"0h%ch%c\x86q%c" % (k, k, k + 1) for k in range(60))
+BOMBS = {  # file by what it asks for
+    "text of two gigabytes": b"T\xff\xff\xff\x7f",
+    "bytes of exabytes": b"\x8e" + b"\xff" * 7 + b"\x0f.",
+    "text of exabytes": b"\x8d" + b"\xff" * 7 + b"\x0f.",
+    "unicode of four gigabytes": b"X\xff\xff\xff\xff.",
+    "a number of two gigabytes": b"\x8b\xff\xff\xff\x7f.",
+    "a frame of exabytes": b"\x95" + b"\xff" * 7 + b"\x0fN.",
+    "a place in the memo that needs a table of 34 gigabytes": b"Nr\xff\xff\xff\x7f.",
+    "a place in the memo beyond any table": b"Np99999999999999999\n.",
+    "one text a hundred thousand times": b"]q\x02(" + TEXT + b"h\x00" * 100_000 + b"e.",
+    "one text as a key of a hundred thousand dicts": b"]q\x02(" + TEXT + b"}h\x00Ns" * 100_000 + b"e.",
+    "one text encoded a hundred thousand times": b"](" + CODED + b"h\x01h\x02R" * 100_000 + b"e.",
+    "one scalar of a megabyte a hundred thousand times": (
+        b"](cnumpy.core.multiarray\nscalar\nq\x00" + BYTES + b"R" + b"h\x00h\x01R" * 100_000 + b"e."
+    ),
+    "one list as arrays of objects": OBJECTS
+    + (b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntRh\x02b" * 10_000)
+    + b"e.",
+    "a tuple that takes 2^60 steps to hash": b"}(" + DEEP_TUPLE + b"Nu.",
+    "a list that doubles sixty times as a key": b"}(" + b"(lq\x00" + b"".join(b"0(h%ch%clq%c" % (k, k, k + 1) for k in range(60)) + b"Nu.",
+    "a number of a million digits": b"L" + b"9" * MEGABYTE + b"L\n.",
+    "a shape of huge numbers": ARRAY + b"((" + b"\x8a\x10" + b"\xff" * 15 + b"\x7f" + b"2" * 7 + b"t" + FLOAT + b"I00\nS''\ntb.",
+    "values without width": ARRAY + b"(J\xff\xff\xff\x7ft" + FLOAT.replace(b"f8", b"S0") + b"I00\nS''\ntb.",
+    "lists in lists without end": b"(" * MEGABYTE + b"l" * MEGABYTE + b".",
+    "two million dicts": b"(" + b"}" * 2 * MEGABYTE + b"l.",
+}
+CHILD = """
+import json, resource, sys, time
+from pathlib import Path
+from emofuse import restricted_pickle
+from emofuse.errors import InputError
+in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (in_use + 300_000_000,) * 2)
+resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    start = time.perf_counter()
+    try:
+        said = type(restricted_pickle.load(path)).__name__
+    except InputError as error:
+        said = str(error)
+    print(json.dumps([path.stem, said, time.perf_counter() - start]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory) -> dict[str, tuple[str, float]]:
+    """What a process of 300 MB and 30 s says to each bomb, and how long it takes, in s."""
+    folder = tmp_path_factory.mktemp("bombs")
+    for name, content in BOMBS.items():
+        (folder / f"{name}.pkl").write_bytes(content)
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src"), "OMP_NUM_THREADS": "1"}
+    child = subprocess.run([sys.executable, "-c", CHILD, str(folder)], capture_output=True, text=True, env=environment, check=False)
+    return {name: (said, seconds) for name, said, seconds in map(json.loads, child.stdout.splitlines())}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_small_file_cannot_ask_for_any_amount_of_memory_or_time(outcomes, bomb):
+    said, seconds = outcomes[bomb]  # absent: the process ended before
+    assert seconds < 5
+    assert "MemoryError" not in said
+    harmless = {"one text a hundred thousand times": "list", "a place in the memo that needs a table of 34 gigabytes": "NoneType"}
+    harmless |= {"a frame of exabytes": "NoneType", "a place in the memo beyond any table": "NoneType"}
+    assert said == harmless.get(bomb, said)
+    assert bomb in harmless or (f"{bomb}.pkl: expected" in said and "\n" not in said)
+
+
+PROGRAMS = st.lists(
+    st.sampled_from([op.code.encode("latin-1") for op in pickletools.opcodes if op.arg is None and op.name not in NOT_NEEDED])
+    | st.integers(0, 255).map(lambda n: b"K%c" % n)
+    | st.binary(max_size=3).map(lambda data: b"U%c%b" % (len(data), data))
+    | st.integers(0, 3).map(lambda n: b"q%c" % n)
+    | st.integers(0, 3).map(lambda n: b"h%c" % n),
+    max_size=25,
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(program=PROGRAMS)
+def test_any_program_means_what_it_means_to_pickle_or_is_refused(tmp_path, program):
+    (tmp_path / "a.pkl").write_bytes(b"(" + b"".join(program) + b".")
+    try:
+        found = restricted_pickle.load(tmp_path / "a.pkl")
+    except InputError:
+        return
+    assert same(found, pickle.loads((tmp_path / "a.pkl").read_bytes(), encoding="latin1"))

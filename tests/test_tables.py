@@ -4,9 +4,8 @@ import pytest
 from emofuse import tables
 from emofuse.errors import InputError
 
-ROWS = pd.DataFrame(
-    {"example_id": ["b", "a"], "text": ["", "hello"], "confidence": [None, -1.5], "engine": "corpus", "engine_model": "none"}
-)
+ENGINE = {"engine": "corpus", "engine_model": "none", "engine_version": "1"}
+ROWS = pd.DataFrame({"example_id": ["b", "a"], "text": ["", "hello"], "confidence": [None, -1.5], **ENGINE})
 
 
 def test_what_is_written_is_read_sorted_by_key(tmp_path):

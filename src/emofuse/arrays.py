@@ -82,14 +82,17 @@ class ArrayCache:
         try:
             self.index: pd.DataFrame = pq.read_table(folder / "index.parquet").to_pandas().set_index("example_id")
             self.frames: np.ndarray = np.load(folder / "frames.npy", mmap_mode="r")
-        except (OSError, ValueError, pa.ArrowInvalid) as error:
+            rows = int(self.index["length"].sum())
+            self._spans = dict(zip(self.index.index, zip(self.index["offset"], self.index["length"], strict=True), strict=True))
+            in_order = self.index["offset"].equals(self.index["length"].cumsum() - self.index["length"])
+        except Exception as error:  # Arrow and NumPy's reader of headers answer damage with many kinds of exception
             raise InputError(f"{folder}: expected a feature cache (frames.npy, index.parquet), found {error}; run `dvc repro`") from error
-        rows = int(self.index["length"].sum())
+        if not in_order or not self.index.index.is_unique:
+            raise InputError(f"{folder}: expected each array once and behind the one before, found another index; run `dvc repro`")
         if rows != len(self.frames):
             raise InputError(
                 f"{folder}: the index speaks of {rows} frames, frames.npy holds {len(self.frames)}; delete the folder and run `dvc repro`"
             )
-        self._spans = dict(zip(self.index.index, zip(self.index["offset"], self.index["length"], strict=True), strict=True))
 
     def __len__(self) -> int:
         """Number of examples."""

@@ -23,10 +23,10 @@ def each(
     function: Callable[[Item], Result],
     items: Sequence[Item],
     jobs: int,
-    title: str,
+    title: str | None,
     prepare: Callable[[], None] | None = None,
 ) -> Iterator[Result]:
-    """Yield ``function`` of each item in order, each from a child of its own, with progress on a terminal.
+    """Yield ``function`` of each item in order, each from a child of its own; with a title, with progress on a terminal.
 
     ``function`` is a module's own (it is pickled by name), ``prepare`` may be any. What a child raises is raised here.
     """
@@ -34,7 +34,8 @@ def each(
         return
     with ProcessPoolExecutor(min(jobs, len(items)), mp_context=get_context("fork"), initializer=prepare) as pool:
         try:
-            yield from tqdm(pool.map(partial(in_child, function), items), title, total=len(items), unit="utterance", disable=None)
+            hidden = None if title else True  # None: shown on a terminal only
+            yield from tqdm(pool.map(partial(in_child, function), items), title, total=len(items), unit="utterance", disable=hidden)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

@@ -57,7 +57,8 @@ def in_g(acceleration: Float32[np.ndarray, "sample 3"], where: str) -> Float32[n
 
     Releases do not agree on the unit, nor do their papers always say it. Raises InputError, naming ``where``, where no unit fits.
     """
-    magnitude = float(np.nanmedian(np.linalg.norm(acceleration, axis=1))) if len(acceleration) else float("nan")
+    with np.errstate(over="ignore"):  # what is too large is refused below
+        magnitude = float(np.nanmedian(np.linalg.norm(acceleration, axis=1))) if len(acceleration) else float("nan")
     for unit in (1.0, 9.81, GRAVITY_COUNTS):
         if 0.5 * unit < magnitude < 1.6 * unit:
             return (acceleration / np.float32(unit)).astype(np.float32)

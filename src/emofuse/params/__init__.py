@@ -1,6 +1,7 @@
 """params.yaml as frozen, typed objects: an unknown, missing or ill-typed key is an error that names it."""
 
 import difflib
+import reprlib
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,7 +10,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from emofuse.errors import InputError
-from emofuse.params.section import AtScale, Positive, Section, Share, Value
+from emofuse.params.section import AtScale, Positive, PositiveFloat, Section, Share, Value
 from emofuse.params.speech_text import (
     BERT,
     CNN,
@@ -19,11 +20,13 @@ from emofuse.params.speech_text import (
     Corpus,
     DeepSpeech,
     Encoder,
+    FasterWhisper,
     Features,
     FusionCNN,
     LogMel,
     ModelName,
     Models,
+    OwnTexts,
     PocketSphinx,
     ScaleSizes,
     TaskName,
@@ -32,29 +35,35 @@ from emofuse.params.speech_text import (
     ToyIEMOCAP,
     ToyMSPPodcast,
     Transcription,
+    Whisper,
 )
 from emofuse.params.wearable import RecordingCorpus, ToyRecordings, Wearable
 
 __all__ = [
     "BERT",
     "CNN",
+    "Audit",
     "BERTSize",
     "CNNSize",
     "DeepSpeech",
     "Encoder",
+    "FasterWhisper",
     "FusionCNN",
     "LogMel",
+    "OwnTexts",
     "Params",
     "PocketSphinx",
     "TextEmbeddings",
     "ToyIEMOCAP",
     "ToyMSPPodcast",
     "Transcription",
+    "Whisper",
     "load",
     "parse",
 ]
 
 PARAMS_FILE = Path("params.yaml")
+_MOST_BYTES = 1_000_000
 
 ScaleName = Literal["toy", "paper"]
 
@@ -63,6 +72,15 @@ class Significance(Section):
     """Level of the tests."""
 
     alpha: Share
+
+
+class Audit(Section):
+    """What is reported of a corpus: durations in s; shares of its examples; and, by corpus, the checks whose findings the user accepts."""
+
+    shortest_s: PositiveFloat
+    longest_s: PositiveFloat
+    parallel_text_share: Share
+    accept: dict[str, list[str]]
 
 
 class Execution(Section):
@@ -91,6 +109,7 @@ class Params(Section):
     sizes: AtScale[ScaleSizes]
     wearable: Wearable
     significance: Significance
+    audit: Audit
     execution: Execution
 
     def corpus(self, name: str) -> Corpus:
@@ -139,7 +158,7 @@ def _problem(error: dict[str, Any]) -> str:
     if error["type"] == "value_error":  # a rule of several keys, which says itself what it expects
         return f"'{key}': {error['msg'].removeprefix('Value error, ')}"
     expected = error["msg"].removeprefix("Input should be ")
-    return f"'{key}' expects {expected}, found {error['input']!r}"
+    return f"'{key}' expects {expected}, found {reprlib.repr(error['input'])}"  # aliases of aliases would fill the memory if written out
 
 
 @cache
@@ -154,11 +173,17 @@ def _known_keys() -> tuple[str, ...]:
 
 
 def load(path: Path = PARAMS_FILE) -> Params:
-    """Read and check params.yaml."""
+    """Read and check params.yaml: plain YAML, in which no tag makes an object."""
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: expected the pipeline's parameters, found a folder or device; put the repository's file there")
+        with path.open("rb") as file:
+            text = file.read(_MOST_BYTES + 1)
+        if len(text) > _MOST_BYTES:
+            raise InputError(f"{path}: expected at most {_MOST_BYTES} bytes of parameters, found more; restore the repository's file")
+        data = yaml.safe_load(text.decode("utf-8-sig"))
     except FileNotFoundError:
         raise InputError(f"{path}: expected the pipeline's parameters, found no file; run from the project's folder") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:  # a date that is none is a ValueError
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     return parse(data, str(path))

@@ -1,14 +1,16 @@
 """Sections of params.yaml that belong to paper A: speech and text."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from emofuse.params.section import AtScale, Positive, PositiveFloat, Section, Share
 
 TaskName = Literal["emotion4", "arousal", "valence", "dominance", "avd"]
 ModelName = Literal["cnn14", "sfcnn14", "mfcnn14", "bert"]
-ProtocolName = Literal["official", "leave_one_speaker_out", "speaker_folds"]
+ProtocolName = Literal["official", "official_shared_speakers", "leave_one_speaker_out", "speaker_folds", "two_speakers"]
+WATCHED = r"^data/texts/[^/]+\.csv$"  # DVC watches this folder: a change there is seen
 
 
 class Baselines(Section):
@@ -20,13 +22,13 @@ class Baselines(Section):
 
 
 class Corpus(Section):
-    """Where a corpus lies, which release it is and how it is split."""
+    """Where a corpus lies, which release it is, how it is split, who writes its text down, and a CSV of what was really said."""
 
     root: str
     release: str
     protocol: ProtocolName
     transcripts: AtScale[str]
-    check_counts: bool
+    reference: Annotated[str, Field(pattern=WATCHED)] | None = None
 
 
 class ToyMSPPodcast(Section):
@@ -53,11 +55,40 @@ class Toy(Section):
 
 
 class DeepSpeech(Section):
-    """Mozilla DeepSpeech 0.9: the interpreter that has the package, and its files."""
+    """Mozilla DeepSpeech 0.9: the interpreter that has the package, its files, and how long in s an answer may take."""
 
     python: str
     model: str
-    scorer: str
+    scorer: str | None
+    timeout_s: PositiveFloat
+
+
+class Whisper(Section):
+    """Whisper through transformers: a hub name or a folder, ``revision`` of the hub's; lengths in s, 30 at most."""
+
+    model: str
+    revision: str | None
+    language: str
+    beams: Positive
+    batch_size: Positive
+    chunk_s: Annotated[float, Field(gt=0, le=30)]
+    dtype: Literal["float32", "float16", "bfloat16"]
+
+
+class FasterWhisper(Section):
+    """Whisper through CTranslate2: a size, a hub name or a folder."""
+
+    model: str
+    revision: str | None
+    language: str
+    beams: Positive
+    compute_type: Literal["int8", "float16", "int8_float16", "float32"]
+
+
+class OwnTexts(Section):
+    """Texts that the user brings: by corpus, a CSV with the columns example_id and text."""
+
+    files: dict[str, str]
 
 
 class PocketSphinx(Section):
@@ -73,6 +104,16 @@ class Transcription(Section):
 
     pocketsphinx: PocketSphinx
     deepspeech: DeepSpeech
+    whisper: Whisper
+    faster_whisper: FasterWhisper
+    table: OwnTexts
+
+    @model_validator(mode="after")
+    def _own_texts_are_where_changes_are_seen(self) -> "Transcription":
+        for corpus, file in self.table.files.items():
+            if not re.fullmatch(WATCHED, file):
+                raise ValueError(f"table.files.{corpus}: expected a CSV in data/texts/, which DVC watches, found '{file}'; move it there")
+        return self
 
 
 class LogMel(Section):

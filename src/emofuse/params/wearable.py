@@ -16,7 +16,6 @@ class RecordingCorpus(Section):
 
     root: str
     release: str
-    check_counts: bool
 
 
 class Roles(Section):

@@ -4,6 +4,7 @@ Every join in the project is by these keys, never by position or file order.
 """
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,29 +12,53 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emofuse.errors import InputError
-from emofuse.tables.data import ANNOTATIONS, EXAMPLES, RECORDINGS, TRANSCRIPTS, WINDOW_COUNTS
+from emofuse.tables.data import (
+    ANNOTATIONS,
+    AUDIT,
+    COUNTS,
+    EXAMPLES,
+    LEFT_OUT,
+    RECOGNITION,
+    RECORDINGS,
+    REFERENCES,
+    TRANSCRIPTS,
+    WINDOW_COUNTS,
+)
 from emofuse.tables.form import Column, Table
-from emofuse.tables.results import ATTENTION, COMPARISONS, FUSION_WEIGHTS, HISTORY, PREDICTIONS, PRETRAINING, SCORES
+from emofuse.tables.results import ATTENTION, COMPARISONS, FUSION_WEIGHTS, HISTORY, PREDICTIONS, PRETRAINING, SCORES, WORD_ERRORS
 
 __all__ = [
     "ANNOTATIONS",
     "ATTENTION",
+    "AUDIT",
     "COMPARISONS",
+    "COUNTS",
     "EXAMPLES",
     "FUSION_WEIGHTS",
     "HISTORY",
+    "LEFT_OUT",
     "PREDICTIONS",
     "PRETRAINING",
+    "RECOGNITION",
     "RECORDINGS",
+    "REFERENCES",
     "SCORES",
     "TRANSCRIPTS",
     "WINDOW_COUNTS",
+    "WORD_ERRORS",
     "Column",
     "Table",
     "check",
+    "of_rows",
     "read",
     "write",
 ]
+
+
+def of_rows(rows: Sequence[Mapping[str, object]] | pd.DataFrame, table: Table, where: str) -> pd.DataFrame:
+    """The checked table of these rows, each value of its column's kind, an absent one null."""
+    frame = pd.DataFrame(rows, columns=list(table.columns), dtype=object)
+    return check(pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False).to_pandas(), table, where)
 
 
 def check(frame: pd.DataFrame, table: Table, where: str) -> pd.DataFrame:
@@ -76,11 +101,11 @@ def write(frame: pd.DataFrame, path: Path, table: Table) -> None:
 def read(path: Path, table: Table) -> pd.DataFrame:
     """Read and check a table that ``write`` wrote; raises InputError if it is absent, unreadable or of other columns."""
     try:
-        arrow = pq.read_table(path)
+        frame: pd.DataFrame = pq.read_table(path).to_pandas()
     except FileNotFoundError:
         raise InputError(f"{path}: expected the {table.name} table, found no file; run `dvc repro` to make it") from None
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:  # text that is no UTF-8 is a ValueError
         raise InputError(
             f"{path}: expected the {table.name} table, found an unreadable file ({error}); delete it and run `dvc repro`"
         ) from error
-    return check(arrow.to_pandas(), table, str(path))
+    return check(frame, table, str(path))

@@ -96,6 +96,74 @@ TRANSCRIPTS = Table(
         "text": Column("str", "as returned by the engine; empty where it heard no words"),
         "confidence": Column("float", "the engine's own figure, natural log; null where it gives none", nullable=True),
         "engine": Column("str", "module of emofuse.transcription"),
-        "engine_model": Column("str", "model and version that the engine used"),
+        "engine_model": Column("str", "name of the model that the engine used"),
+        "engine_version": Column("str", "version of the engine's package, and what pins the model"),
+    },
+)
+
+REFERENCES = Table(
+    "References",
+    "what was really said in one example: what a recogniser is measured against",
+    ("example_id",),
+    {
+        "example_id": Column("str", "key into Examples"),
+        "text": Column("str", "as somebody wrote it down; empty where nothing is said"),
+    },
+)
+
+LEFT_OUT = Table(
+    "LeftOut",
+    "a record or file of a corpus that is in no other table",
+    ("corpus", "reason", "item"),
+    {
+        "corpus": Column("str", "name of the corpus, as in params.yaml"),
+        "reason": Column("str", "one of emofuse.remarks.REASONS"),
+        "item": Column("str", "the corpus' own id, or the path below its root"),
+        "detail": Column("str", "expected and found"),
+    },
+)
+
+COUNTS = Table(
+    "Counts",
+    "how many there are of something in a corpus, beside what was published of the release",
+    ("corpus", "what"),
+    {
+        "corpus": Column("str", "name of the corpus, as in params.yaml"),
+        "what": Column("str", "what was counted"),
+        "found": Column("int", "how many there are, before anything was left out"),
+        "least": Column("int", "fewest that a genuine release has; null where none is published, and in an invented corpus", nullable=True),
+        "most": Column("int", "most that a genuine release has; null alike", nullable=True),
+    },
+)
+
+AUDIT = Table(
+    "Audit",
+    "something that a check found in one corpus",
+    ("corpus", "check", "item"),
+    {
+        "corpus": Column("str", "name of the corpus, as in params.yaml"),
+        "check": Column("str", "name of the check, as in audit.accept of params.yaml"),
+        "item": Column("str", "what it concerns: a record, a file, a fold, a count"),
+        "severity": Column("str", "error: the pipeline stops unless it is accepted; warning; note"),
+        "records": Column("int", "how many records it concerns"),
+        "detail": Column("str", "expected, found, what to do"),
+        "accepted": Column("int", "1 where audit.accept names it, else 0"),
+    },
+)
+
+RECOGNITION = Table(
+    "Recognition",
+    "how one corpus was transcribed",
+    ("corpus",),
+    {
+        "corpus": Column("str", "name of the corpus, as in params.yaml"),
+        "engine": Column("str", "module of emofuse.transcription"),
+        "engine_model": Column("str", "name of the model that the engine used"),
+        "engine_version": Column("str", "version of the engine's package, and what pins the model"),
+        "utterances": Column("int", "how many"),
+        "empty": Column("int", "of these: without words"),
+        "audio_s": Column("float", "length of their audio, s"),
+        "recognition_s": Column("float", "wall time, s, of interrupted runs too; null for texts that no engine made", nullable=True),
+        "real_time_factor": Column("float", "recognition_s / audio_s", nullable=True),
     },
 )

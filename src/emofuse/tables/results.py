@@ -126,3 +126,20 @@ COMPARISONS = Table(
         "hedges_g": Column("float", "standardised difference, small-sample corrected", nullable=True),
     },
 )
+
+WORD_ERRORS = Table(
+    "WordErrors",
+    "how well one corpus was transcribed, where somebody wrote down what was said",
+    ("corpus", "engine", "engine_model"),
+    {
+        "corpus": Column("str", "name of the corpus, as in params.yaml"),
+        "engine": Column("str", "module of emofuse.transcription"),
+        "engine_model": Column("str", "name of the model that the engine used"),
+        "utterances": Column("int", "those with a reference text that has words"),
+        "words": Column("int", "words of the references"),
+        "substitutions": Column("int", "words taken for others"),
+        "deletions": Column("int", "words not heard"),
+        "insertions": Column("int", "words heard that nobody said"),
+        "wer": Column("float", "(substitutions + deletions + insertions) / words"),
+    },
+)
