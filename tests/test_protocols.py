@@ -17,7 +17,7 @@ quick = settings(max_examples=40, deadline=None)  # a loaded machine is no failu
 
 def table(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     """Examples of which only what protocols look at is filled in."""
-    frame = pd.DataFrame(rows).reindex(columns=["example_id", "speaker", "partner", "session", "split", "fold"])
+    frame = pd.DataFrame(rows).reindex(columns=["example_id", "speaker", "partner", "session", "split", "fold", "transcript"])
     return frame.assign(example_id=[f"toy:{i:03}" for i in range(len(frame))])
 
 
@@ -307,3 +307,40 @@ def test_a_drawing_protocol_without_a_draw_is_a_mistake_of_the_program() -> None
 def test_an_unknown_protocol_is_answered_with_the_drawing_ones_too() -> None:
     with pytest.raises(InputError, match=r"'leave_one_session_out'.*'leave_one_subject_out'"):
         folds("leave_one_debate_out", debates([[1, 1]] * 4))
+
+
+two_actors = st.integers(5, 40).map(
+    lambda words: table(
+        [{"speaker": who, "transcript": f"say the word {w}"} for who in ("OAF", "YAF") for w in range(words) for _ in range(2)]
+    )
+)
+
+
+@quick
+@given(two_actors)
+def test_of_two_speakers_each_is_tested_alone_and_a_fifth_of_the_others_sentences_selects(examples: pd.DataFrame) -> None:
+    rows = examples.set_index("example_id")
+    found = folds("two_speakers", examples)
+    assert [fold.name for fold in found] == ["OAF", "YAF"]
+    for fold in found:
+        sides = {side: rows.loc[list(getattr(fold, side))] for side in ("train", "dev", "test")}
+        assert sum(len(side) for side in sides.values()) == len(rows)
+        assert set(sides["test"]["speaker"]) == {fold.name}
+        assert fold.name not in {*sides["train"]["speaker"], *sides["dev"]["speaker"]}
+        assert not set(sides["train"]["transcript"]) & set(sides["dev"]["transcript"])
+        assert 0.2 <= len(sides["dev"]) / (len(sides["dev"]) + len(sides["train"])) < 0.4
+    assert {rows.loc[i, "transcript"] for i in found[0].dev} == {rows.loc[i, "transcript"] for i in found[1].dev}
+
+
+def test_two_speakers_are_not_three() -> None:
+    examples = table([{"speaker": s, "transcript": t} for s in "abc" for t in ("yes", "no")])
+    with pytest.raises(InputError, match="expected two speakers, found 3"):
+        folds("two_speakers", examples)
+
+
+def test_official_parts_may_share_speakers_only_where_the_protocol_says_so() -> None:
+    examples = table([{"split": split, "speaker": "Joey"} for split in ("train", "dev", "test1")])
+    fold = folds("official_shared_speakers", examples)[0]
+    assert (fold.train, fold.dev, fold.test) == (("toy:000",), ("toy:001",), ("toy:002",))
+    with pytest.raises(InputError, match="speaker Joey expects one side"):
+        folds("official", examples)

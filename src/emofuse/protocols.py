@@ -1,14 +1,17 @@
 """Who is trained on, selected on and tested on: folds of example ids, from nothing but the Examples table.
 
 ``official``: the published train, dev and test1 (paper A §4.1.2, MSP-Podcast).
+``official_shared_speakers``: the same for a corpus whose published parts share speakers (MELD): not independent of the speaker.
 ``leave_one_speaker_out``: each speaker once as test, the dyad's other speaker as dev, the other sessions as train (§4.1.1, IEMOCAP).
 ``speaker_folds``: each published fold once as test, the next one as dev, the rest as train (RAVDESS).
+``two_speakers``: each of two speakers once as test; a fifth of the other's sentences as dev, the rest as train (TESS).
 ``leave_one_subject_out``: each subject once as test, others drawn as dev, never the partner, the rest as train (paper B §4.2, K-EmoCon).
 The partner, whose recording is the same, stays in train, as in the paper; therefore also
 ``leave_one_session_out``: each session once as test, with all of its subjects, others drawn as dev, the rest as train.
 """
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +20,8 @@ import pandas as pd
 from emofuse.errors import InputError
 
 SIDES = ("train", "dev", "test")
+SHARING = {"official_shared_speakers": SIDES, "two_speakers": ("train", "dev")}  # by protocol: sides that may have speakers in common
+_HELD_OUT_SENTENCES = 0.2
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ def folds(protocol: str, examples: pd.DataFrame, draw: Draw | None = None) -> li
     else:
         raise InputError(f"protocol '{protocol}': expected one of {sorted({*_PROTOCOLS, *_DRAWING})}; correct it in params.yaml")
     for fold in found:
-        check(fold, examples)
+        check(fold, examples, SHARING.get(protocol, ()))
     return found
 
 
@@ -66,10 +71,10 @@ def select(folds: Sequence[Fold], names: Sequence[str] | None) -> list[Fold]:
     return [fold for fold in folds if names is None or fold.name in names]
 
 
-def check(fold: Fold, examples: pd.DataFrame) -> None:
+def check(fold: Fold, examples: pd.DataFrame, sharing: Sequence[str] = ()) -> None:
     """Raise InputError if a side is empty, an example is unknown, or an example or a known speaker is on two sides of the fold.
 
-    Unknown speakers match nobody: MSP-Podcast has such turns in train.
+    Unknown speakers match nobody: MSP-Podcast has such turns in train. Between the sides in ``sharing`` speakers may be shared.
     """
     for side in SIDES:
         if not getattr(fold, side):
@@ -82,7 +87,8 @@ def check(fold: Fold, examples: pd.DataFrame) -> None:
         side, name = members[unknown].iloc[0]
         raise InputError(f"fold {fold.name}: {side} has example {name}, found no such example; run `dvc repro`")
     members["speaker"] = members["example"].map(examples.set_index("example_id")["speaker"])
-    heard = members[["side", "speaker"]].dropna().drop_duplicates()
+    merged = members["side"].mask(members["side"].isin(sharing), " and ".join(sharing))
+    heard = members.assign(side=merged)[["side", "speaker"]].dropna().drop_duplicates()
     for kind, listed in (("example", members), ("speaker", heard)):
         again = listed[kind].duplicated()
         if again.any():
@@ -117,6 +123,21 @@ def _speaker_folds(examples: pd.DataFrame) -> list[Fold]:
     for name, following in zip(names, names[1:] + names[:1], strict=True):
         test, dev = number == name, number == following
         found.append(Fold(f"fold{name}", _ids(examples, ~test & ~dev), _ids(examples, dev), _ids(examples, test)))
+    return found
+
+
+def _two_speakers(examples: pd.DataFrame) -> list[Fold]:
+    _require(examples, "speaker", "two_speakers")
+    _require(examples, "transcript", "two_speakers")
+    speakers = sorted(examples["speaker"].unique())
+    if len(speakers) != 2:
+        raise InputError(f"two_speakers: expected two speakers, found {len(speakers)}; choose another protocol in params.yaml")
+    ordered = sorted(examples["transcript"].unique(), key=lambda text: hashlib.sha256(text.encode()).digest())
+    held_out = examples["transcript"].isin(ordered[: math.ceil(_HELD_OUT_SENTENCES * len(ordered))])
+    found = []
+    for name in speakers:
+        test = examples["speaker"] == name
+        found.append(Fold(name, _ids(examples, ~test & ~held_out), _ids(examples, ~test & held_out), _ids(examples, test)))
     return found
 
 
@@ -165,8 +186,10 @@ def _ids(examples: pd.DataFrame, where: "pd.Series[bool]") -> tuple[str, ...]:
 
 _PROTOCOLS: dict[str, Callable[[pd.DataFrame], list[Fold]]] = {
     "official": _official,
+    "official_shared_speakers": _official,
     "leave_one_speaker_out": _leave_one_speaker_out,
     "speaker_folds": _speaker_folds,
+    "two_speakers": _two_speakers,
 }
 _DRAWING: dict[str, Callable[[pd.DataFrame, Draw], list[Fold]]] = {
     "leave_one_subject_out": _leave_one_subject_out,

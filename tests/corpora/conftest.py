@@ -1,7 +1,9 @@
-"""Small corpora in the genuine layouts with their traps, written here without the toy generators: tests/corpora reads them back."""
+"""Small corpora in the genuine layouts with their traps: those of emofuse.toy, and two written here; tests/corpora reads them back."""
 
 import shutil
 from collections.abc import Callable
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -69,27 +71,36 @@ def write_iemocap(root: Path) -> None:
         (root / f"Session{session}/sentences/wav/._Ses0{session}F_impro05a").write_bytes(b"\0\5\26\7")
 
 
-def write_ravdess(root: Path) -> None:
-    """Twenty-four actors, one clip each in turn of emotion, WAV and FLAC; a song, and a nested second copy of the first actor."""
-    release = root / "Audio_Speech_Actors_01-24"
-    for actor in range(1, 25):
-        suffix = "flac" if actor % 3 == 0 else "wav"
-        tone(release / f"Actor_{actor:02}" / f"03-01-{(actor - 1) % 8 + 1:02}-01-{actor % 2 + 1:02}-01-{actor:02}.{suffix}")
-    tone(release / "Actor_01" / "03-02-01-01-01-01-01.wav")
-    shutil.copytree(release / "Actor_01", release / "audio_speech_actors_01-24" / "Actor_01")
+HAND_MADE: dict[str, tuple[Callable[[Path], None], str]] = {"msp_podcast": (write_msp_podcast, "1.7"), "iemocap": (write_iemocap, "full")}
 
 
-WRITERS: dict[str, tuple[Callable[[Path], None], str]] = {
-    "msp_podcast": (write_msp_podcast, "1.7"),
-    "iemocap": (write_iemocap, "full"),
-    "ravdess": (write_ravdess, "1.0.0"),
-}
+@pytest.fixture(scope="session")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, str]]:
+    """For the name of a corpus, the root of a small one, which nobody may change, and its release; each is written once."""
+
+    @cache
+    def written(name: str) -> tuple[Path, str]:
+        root = tmp_path_factory.mktemp("originals") / name
+        if name in HAND_MADE:
+            write, release = HAND_MADE[name]
+            write(root)
+            return root, release
+        import_module(f"emofuse.toy.{name}").write(root, 1)
+        return root, str(import_module(f"emofuse.corpora.{name}").RELEASES[0])
+
+    return written
 
 
 @pytest.fixture
-def writers() -> dict[str, tuple[Callable[[Path], None], str]]:
-    """For each corpus, what writes a small one at a root, and the name of that release."""
-    return WRITERS
+def copied(originals: Callable[[str], tuple[Path, str]], tmp_path: Path) -> Callable[[str], tuple[Path, str]]:
+    """For the name of a corpus, the root of a small one of one's own, and its release."""
+
+    def copy(name: str) -> tuple[Path, str]:
+        original, release = originals(name)
+        shutil.copytree(original, tmp_path / name)
+        return tmp_path / name, release
+
+    return copy
 
 
 @pytest.fixture
@@ -107,7 +118,30 @@ def iemocap(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ravdess(tmp_path: Path) -> Path:
+def ravdess(copied: Callable[[str], tuple[Path, str]]) -> Path:
     """Root of a small RAVDESS."""
-    write_ravdess(tmp_path / "ravdess")
-    return tmp_path / "ravdess"
+    return copied("ravdess")[0]
+
+
+@pytest.fixture
+def crema_d(copied: Callable[[str], tuple[Path, str]]) -> Path:
+    """Root of a small CREMA-D."""
+    return copied("crema_d")[0]
+
+
+@pytest.fixture
+def emodb(copied: Callable[[str], tuple[Path, str]]) -> Path:
+    """Root of a small EmoDB."""
+    return copied("emodb")[0]
+
+
+@pytest.fixture
+def tess(copied: Callable[[str], tuple[Path, str]]) -> Path:
+    """Root of a small TESS."""
+    return copied("tess")[0]
+
+
+@pytest.fixture
+def savee(copied: Callable[[str], tuple[Path, str]]) -> Path:
+    """Root of a small SAVEE."""
+    return copied("savee")[0]

@@ -1,21 +1,30 @@
 """IEMOCAP's reader against a small tree in the genuine layout with its traps."""
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emofuse.corpora import iemocap as reader
 from emofuse.errors import InputError
+from emofuse.remarks import LeftOut
 
 LABELS = Path("Session1", "dialog", "EmoEvaluation", "Ses01F_impro05a.txt")
+TEXTS = Path("Session1", "dialog", "transcriptions", "Ses01F_impro05a.txt")
+AUDIO = Path("Session1", "sentences", "wav", "Ses01F_impro05a")
 FIRST = "Ses01F_impro05a_F000"
 
 
 def read(root: Path) -> pd.DataFrame:
-    return reader.read(root, "full", False).set_index("example_id")
+    return reader.read(root, "full").examples.set_index("example_id")
+
+
+def left_out(root: Path) -> pd.DataFrame:
+    """Reason and detail by item."""
+    return reader.read(root, "full").left_out.set_index("item")
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -23,9 +32,9 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(path.read_text().replace(old, new))
 
 
-def problem(root: Path, check_counts: bool = False) -> str:
+def problem(root: Path) -> str:
     with pytest.raises(InputError) as error:
-        reader.read(root, "full", check_counts)
+        reader.read(root, "full")
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -53,6 +62,77 @@ def test_only_labelled_utterances_are_examples(iemocap: Path) -> None:
     assert len(examples) == 16
     assert "iemocap:Ses01F_impro05a_F009" not in examples.index
     assert not examples.index.str.contains("XX").any()
+
+
+def test_all_that_has_no_label_is_told(iemocap: Path) -> None:
+    told = left_out(iemocap)["reason"]
+    assert told[told == "extra_file"].index.tolist() == [
+        f"Session{k}/sentences/wav/Ses0{k}F_impro05a/Ses0{k}F_impro05a_F009.wav" for k in (1, 2)
+    ]
+    dialogues = [f"Ses0{k}{rest}" for k in (1, 2) for rest in ("F_impro05a", "M_script01_1b")]
+    expected = {f"{name}_FXX0" for name in dialogues} | {f"Session{name[4]}/dialog/transcriptions/{name}.txt" for name in dialogues}
+    assert set(told[told == "unlabelled"].index) == expected
+    assert len(told) == len(expected) + 2
+
+
+def test_lines_without_a_name_are_told_once_for_each_file(iemocap: Path) -> None:
+    edit(iemocap / TEXTS, "M: sorry\n", "M: sorry\nF: oh: well\n\n")
+    assert "found 2 without, first line 1: 'M: sorry'" in left_out(iemocap).loc[TEXTS.as_posix(), "detail"]
+
+
+def test_a_transcribed_utterance_without_a_label_is_told_by_its_audio_where_it_has_some(iemocap: Path) -> None:
+    with (iemocap / TEXTS).open("a") as file:
+        file.write("Ses01F_impro05a_F009 [011.0000-012.0000]: Hm.\nSes01F_impro05a_M009 [012.0000-013.0000]: Hm.\n")
+    told = left_out(iemocap)["reason"]
+    assert told[(AUDIO / "Ses01F_impro05a_F009.wav").as_posix()] == "unlabelled"
+    assert told["Ses01F_impro05a_M009"] == "unlabelled"
+    assert len(read(iemocap)) == 16
+
+
+def test_the_transcription_of_a_dialogue_without_labels_is_told(iemocap: Path) -> None:
+    (iemocap / TEXTS).with_name("Ses01F_impro06.txt").write_text("Ses01F_impro06_F000 [001.0000-002.0000]: Yes.\n")
+    assert left_out(iemocap).loc["Ses01F_impro06_F000", "reason"] == "unlabelled"
+
+
+def test_a_back_channel_that_is_said_twice_is_told_once(iemocap: Path) -> None:
+    with (iemocap / TEXTS).open("a") as file:
+        file.write("Ses01F_impro05a_FXX0 [013.0000-014.0000]: Uh-huh.\n")
+    assert left_out(iemocap).index.tolist().count("Ses01F_impro05a_FXX0") == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [(LABELS, "6.2500 - 7.0000] Ses01F"), (TEXTS, "Ses01F_impro05a_F007 011.0000-012.0000: Hm."), (LABELS, "C\u2013E2:\tNeutral;")],
+)
+def test_a_line_that_cannot_be_understood_is_told(iemocap: Path, path: Path, line: str) -> None:
+    number = len((iemocap / path).read_text().splitlines()) + 1
+    with (iemocap / path).open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+    told = left_out(iemocap).loc[f"{path.as_posix()}: line {number}"]
+    assert told["reason"] == "malformed"
+    assert repr(line) in told["detail"]
+    assert "\n" not in told["detail"]
+
+
+def test_absent_and_silent_audio_is_left_out_and_said(iemocap: Path) -> None:
+    (iemocap / AUDIO / f"{FIRST}.wav").unlink()
+    silent = iemocap / AUDIO / "Ses01F_impro05a_M001.wav"
+    silent.write_bytes(silent.read_bytes()[:44] + bytes(silent.stat().st_size - 44))
+    told = left_out(iemocap)["reason"]
+    assert (told[FIRST], told["Ses01F_impro05a_M001"]) == ("missing_audio", "silent_audio")
+    assert len(read(iemocap)) == 14
+    assert found_counts(iemocap)["examples"] == 16
+
+
+def test_a_session_without_labels_is_named(iemocap: Path) -> None:
+    shutil.rmtree(iemocap / "Session2" / "dialog" / "EmoEvaluation")
+    message = problem(iemocap)
+    assert str(iemocap / "Session2") in message
+    assert "dialog/EmoEvaluation" in message
+
+
+def found_counts(root: Path) -> dict[str, int]:
+    return reader.read(root, "full").counts.set_index("what")["found"].to_dict()
 
 
 def test_a_transcript_keeps_its_colons_and_brackets(iemocap: Path) -> None:
@@ -96,7 +176,7 @@ def test_windows_line_ends_change_nothing(iemocap: Path) -> None:
         (FIRST, "Ses02F_impro05a_F000", ["line 3", "Ses02F_impro05a_F000"]),
         (FIRST, "Ses01F_impro05a_X000", ["line 3", "Ses01F_impro05a_X000"]),
         ("Ses01F_impro05a_M000", FIRST, [f"{FIRST}: expected one label, found two"]),
-        (FIRST, "Ses01F_impro05a_F007", ["Ses01F_impro05a_F007.wav", "1 of 16"]),
+        (FIRST, "Ses01F_impro05a_F\u0660\u0661\u0662", ["line 3"]),
     ],
 )
 def test_a_bad_label_is_named_with_its_record(iemocap: Path, old: str, new: str, expected: list[str]) -> None:
@@ -127,8 +207,17 @@ def test_contradicting_transcriptions_are_named(iemocap: Path) -> None:
     assert FIRST in problem(iemocap)
 
 
-def test_a_missing_session_is_named_when_counts_are_checked(iemocap: Path) -> None:
-    assert "dialogues in Session1, found 2" in problem(iemocap, check_counts=True)
+def test_what_is_published_stands_beside_what_was_found(iemocap: Path) -> None:
+    found = reader.read(iemocap, "full").counts.set_index("what")
+    for what, numbers in {
+        "examples": [16, 10039], "dialogues": [4, 151], "dialogues in Session1": [2, 28], "dialogues in Session3": [0, 32],
+        "improvised examples": [8, 4784], "hap+exc of Ses01F": [1, 132], "examples of Ses02M": [4, 952], "four classes": [10, 5531],
+    }.items():  # fmt: skip
+        assert found.loc[what, ["found", "least"]].tolist() == numbers, what
+    assert (found["least"] == found["most"])[found["least"].notna()].all()
+    assert found.index[found["least"].isna()].tolist() == ["utterances without a transcription"]
+    (iemocap / "SYNTHETIC_README.txt").write_text("invented")
+    assert reader.read(iemocap, "full").counts[["least", "most"]].isna().all(axis=None)
 
 
 def test_published_counts_agree_with_each_other() -> None:
@@ -139,7 +228,7 @@ def test_published_counts_agree_with_each_other() -> None:
     assert reader.COUNTS["improvised examples"] + reader.COUNTS["scripted examples"] == 10039
     assert total["hap+exc"] == reader.COUNTS["hap"] + reader.COUNTS["exc"] == 1636
     assert all(total[code] == reader.COUNTS[code] for code in ("ang", "neu", "sad"))
-    assert table[["ang", "hap+exc", "neu", "sad"]].sum(axis=None) == 5531
+    assert table[["ang", "hap+exc", "neu", "sad"]].sum(axis=None) == reader.COUNTS["four classes"] == 5531
     assert table["examples"].groupby(table.index.str[:5]).sum().tolist() == [1819, 1811, 2136, 2103, 2170]
 
 
@@ -177,3 +266,41 @@ def test_a_summary_line_is_read_back(valence: float, arousal: float, dominance: 
 def test_any_other_line_is_an_error_that_names_file_and_line(text: str) -> None:
     with pytest.raises(InputError, match=r"Ses03M_impro01\.txt: line 7 "):
         reader._utterance(Path("Session3/dialog/EmoEvaluation/Ses03M_impro01.txt"), 7, text)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), path=st.sampled_from([LABELS, TEXTS]))
+def test_a_damaged_text_is_an_error_or_every_utterance_is_accounted_for(iemocap: Path, data: st.DataObject, path: Path) -> None:
+    before = (iemocap / path).read_bytes()
+    content = bytearray(before)
+    for place in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=3)):
+        content[place] = data.draw(st.integers(0, 255))
+    (iemocap / path).write_bytes(content)
+    told: list[LeftOut] = []
+    try:
+        rows = list(reader._session(iemocap / "Session1", iemocap, told))
+    except InputError as error:
+        assert "Session1" in str(error)
+        assert "\n" not in str(error)
+    else:
+        assert len(rows) == 8 or any(item.reason in ("malformed", "unlabelled") and path.stem in item.item for item in told)
+        assert all(len(item.detail.splitlines()) == 1 for item in told)
+    finally:
+        (iemocap / path).write_bytes(before)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cut=st.integers(0, 400))
+def test_a_label_file_cut_short_is_an_error_or_its_lost_utterances_are_told(iemocap: Path, cut: int) -> None:
+    before = (iemocap / LABELS).read_bytes()
+    (iemocap / LABELS).write_bytes(before[: len(before) - cut])
+    told: list[LeftOut] = []
+    try:
+        rows = list(reader._session(iemocap / "Session1", iemocap, told))
+    except InputError as error:
+        assert LABELS.name in str(error)
+    else:
+        lost = {Path(item.item).stem for item in told if item.reason == "unlabelled" and item.item.endswith(".wav")}
+        assert len(rows) + len(lost) == 8
+    finally:
+        (iemocap / LABELS).write_bytes(before)

@@ -38,6 +38,19 @@ def test_files_are_as_the_wristband_exports_them(written):
     assert 60 < np.median(np.linalg.norm(acceleration, axis=1)) < 68
 
 
+def test_the_last_line_of_one_file_is_cut(written):
+    unfinished = [
+        path.relative_to(written).as_posix() for path in sorted(written.rglob("*.csv")) if path.read_bytes()[-1:] not in (b"\n", b"")
+    ]
+    assert unfinished == ["E4/1-E4-Drv1/Right/TEMP.csv"]
+    assert len((written / unfinished[0]).read_text().split("\n")) == 2 + 4 * 240 + 1  # start, rate, samples, what is cut
+
+
+def test_the_chest_device_has_another_separator(written):
+    lines = (written / "Bioharness/Bio_Drv1.csv").read_text().split("\n")
+    assert lines[0] == "Time;HR;BR;Posture;Activity" and {line.count(";") for line in lines[1:-1]} == {4}
+
+
 def test_names_of_roads_occur_twice_in_each_header(written):
     for path, key in (("E4/Annot_E4_Left.csv", "Drive-id"), ("Subj_metric/Annot_Subjective_metric.csv", "Drive_id")):
         header, *others = rows(written / path)

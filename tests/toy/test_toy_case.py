@@ -9,7 +9,7 @@ import pytest
 
 from emofuse.params.wearable import ToySubjects
 from emofuse.recordings import case as reader
-from emofuse.signals import Recording, Track
+from emofuse.signals import Recording
 from emofuse.toy import case, physiology
 
 SIZES = ToySubjects(subjects=2, duration_s=60)
@@ -24,7 +24,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def recordings(root: Path) -> list[Recording]:
-    return list(reader.read(root, "interpolated", True))
+    return [one for one in reader.read(root, "interpolated") if isinstance(one, Recording)]
 
 
 def digests(root: Path) -> dict[str, str]:
@@ -34,6 +34,7 @@ def digests(root: Path) -> dict[str, str]:
 def test_tree_is_that_of_the_release(root: Path) -> None:
     folders = [f"data/{folder}/{kind}" for folder in ("interpolated", "non-interpolated") for kind in ("physiological", "annotations")]
     names = {f"{folder}/sub_{k}.csv" for folder in folders for k in (1, 2)}
+    names |= {f"data/raw/physiological/sub{k}_DAQ.txt" for k in (1, 2)} | {f"data/raw/annotations/sub{k}_joystick.txt" for k in (1, 2)}
     names |= {"data/interpolated/physiological/._sub_1.csv", "metadata/seqs_order.txt", "metadata/videos_duration.txt"}
     assert set(digests(root)) == {f"case_dataset-master/{name}" for name in names} | {"SYNTHETIC_README.txt"}
 
@@ -109,9 +110,24 @@ def test_uninterpolated_stamps_have_jitter_a_gap_and_a_row_twice_and_are_read(ro
     assert stamps.min() == 0
     assert ((stamps > 0.5) & (stamps < 1.5) & (stamps != 1)).mean() > 0.9
     assert stamps.max() > 55
-    track: Track = next(reader.read(root, "non_interpolated", True)).tracks["temp"]
+    track = next(one for one in reader.read(root, "non_interpolated") if isinstance(one, Recording)).tracks["temp"]
     first = round(1000 * track.start_s)
     exact = recordings[0].tracks["temp"].samples[first : first + len(track.samples)]
     lost = np.isnan(track.samples)
     assert 50 < lost.sum() < 70
     assert np.abs(track.samples - exact)[~lost].max() < 0.1  # jitter of 0.3 ms between samples of noise
+
+
+def test_the_recorders_own_files_hold_the_same_signals_and_ratings(root: Path, recordings: list[Recording]) -> None:
+    raw = [one for one in reader.read(root, "raw") if isinstance(one, Recording)]
+    assert [one.subject for one in raw] == [one.subject for one in recordings]
+    for one, other in zip(raw, recordings, strict=True):
+        for signal, step in (("bvp", 0.004), ("eda", 0.003), ("temp", 0.002)):  # half of 0.1 mV, and of the other file's third decimal
+            track = one.tracks[signal]
+            assert (track.start_s, len(track.samples)) == (0, 4000)
+            np.testing.assert_allclose(track.samples, other.tracks[signal].samples[:4000], atol=step)
+        for name in ("valence", "arousal"):
+            rated = [[a.value for a in r.annotations if a.name == name][:80] for r in (one, other)]
+            np.testing.assert_allclose(*rated, atol=1e-3)
+        assert {len([a for a in one.annotations if a.name == name]) for name in ("valence", "arousal")} == {80}
+    assert sum(path.stat().st_size for path in root.rglob("*.txt")) < 700_000  # bytes

@@ -1,7 +1,6 @@
 """The invented CLAS: its layout, its traps, and that its reader gives back what was planted."""
 
 import hashlib
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 
 from emofuse.params.wearable import ToySubjects
 from emofuse.recordings import clas as reader
+from emofuse.remarks import LeftOut
 from emofuse.signals import Recording
 from emofuse.toy import clas, physiology
 
@@ -26,7 +26,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def recordings(root: Path) -> list[Recording]:
-    return list(reader.read(root, "2019", True))
+    return [one for one in reader.read(root, "2019") if isinstance(one, Recording)]
 
 
 def digests(root: Path) -> dict[str, str]:
@@ -83,13 +83,11 @@ def test_what_is_read_is_what_was_recorded(recordings: list[Recording]) -> None:
     assert (tracks["eda"].samples > 0).all()
 
 
-def test_a_repeated_header_and_a_block_without_files_are_met_with_a_log_line(root: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO):
-        list(reader.read(root, "2019", True))
-    lines = [record.getMessage() for record in caplog.records]
-    assert sum("1 of 5121 rows are not numbers" in line for line in lines) == 2
-    assert sum("no file 14_gsr_ppg*.csv for block 'Neutral'" in line for line in lines) == 1
-    assert len(lines) == 3
+def test_a_repeated_header_a_block_without_files_and_a_stray_folder_are_said(root: Path) -> None:
+    said = [one for one in reader.read(root, "2019") if isinstance(one, LeftOut)]
+    assert [one.reason for one in said] == ["known_fault", "lost_rows", "lost_rows", "missing_signal"]
+    assert all("found 1 of 5121 rows" in one.detail for one in said[1:3])
+    assert "14_gsr_ppg*.csv for block 14 ('Neutral')" in said[3].detail
 
 
 def test_one_participant_has_no_time_columns(root: Path) -> None:

@@ -36,6 +36,13 @@ def ratings() -> pd.DataFrame:
     return pd.concat(frames)
 
 
+def wearable(corpus: Path, pid: int, name: str) -> pd.DataFrame:
+    """Rows of one signal with their time in s from the beginning of the debate."""
+    starts = pd.read_csv(corpus / "metadata/subjects.csv").set_index("pid")["startTime"]
+    rows = pd.read_csv(corpus / f"e4_data/{pid}/E4_{name}.csv")
+    return rows.assign(since_s=(rows["timestamp"] - starts[pid]) / 1000)
+
+
 def silent(scenes: Sequence[voices.Scene], seed: int, title: str) -> Iterator[np.ndarray]:
     for scene in scenes:
         yield np.zeros(round(scene.duration_s * 16000), np.int16)
@@ -73,6 +80,37 @@ def test_availability_agrees_with_the_folders(corpus: Path) -> None:
     for pid in range(1, 7):
         assert bool(table.loc[pid, "E4_BVP"]) == (corpus / f"e4_data/{pid}/E4_BVP.csv").is_file()
     assert table["self_annotations"].all()
+
+
+def test_rows_begin_before_the_debate_and_end_after_it(corpus: Path) -> None:
+    for pid in (1, 3, 4, 5, 6):
+        since_s = wearable(corpus, pid, "BVP")["since_s"]
+        assert since_s.min() < -9
+        assert since_s.max() > SIZES.debate_s + 4
+
+
+def test_one_participant_has_rows_of_two_devices(corpus: Path) -> None:
+    serials = {pid: wearable(corpus, pid, "EDA")["device_serial"].value_counts() for pid in (1, 3, 4, 5, 6)}
+    assert {pid: len(counts) for pid, counts in serials.items()} == {1: 1, 3: 2, 4: 1, 5: 1, 6: 1}
+    assert serials[3]["A033E1"] > serials[3]["A01A3A"] > 0
+
+
+def test_the_electrodes_lose_contact_during_the_debate(corpus: Path) -> None:
+    rows = wearable(corpus, 6, "EDA")
+    early, late = rows[rows["since_s"].between(20, 21)], rows[rows["since_s"].between(10, 19)]
+    assert (early["value"] == 0).all()
+    assert (late["value"] > 0).all()
+
+
+def test_a_pulse_has_a_gap_and_a_temperature_comes_twice(corpus: Path) -> None:
+    assert np.diff(wearable(corpus, 1, "BVP")["since_s"]).max() == pytest.approx(0.5, abs=0.02)
+    assert wearable(corpus, 1, "TEMP").duplicated(["timestamp", "value"]).sum() == 1
+
+
+def test_one_participants_files_have_line_ends_of_windows_and_another_order(corpus: Path) -> None:
+    for pid in (1, 3, 4, 5, 6):
+        header = (corpus / f"e4_data/{pid}/E4_EDA.csv").read_bytes().split(b"\n")[0]
+        assert header == (b"device_serial,timestamp,pid,value\r" if pid == 4 else b"timestamp,pid,value,device_serial")
 
 
 def test_one_session_has_a_row_more_than_intervals_and_one_rating_is_empty(corpus: Path) -> None:

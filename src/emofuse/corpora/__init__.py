@@ -1,28 +1,42 @@
-"""Corpus readers: one module per corpus, named as the corpus is named everywhere, each with ``read(root, release, check_counts)``.
+"""Corpus readers: one module per corpus, named as the corpus is named everywhere, each with ``read(root, release) -> Ingested``.
 
-A reader touches nothing but the files under its root and returns the Examples table. What every reader has to do alike stands here:
-find the release below the root, compare counts with the published ones, and look into every audio file once.
+A reader touches nothing but the files under its root. What every reader has to do alike stands in ``complete``: look into every audio
+file once, leave out what cannot be used and say so, find the files that the corpus does not list, count. Labels that cannot be
+understood are an InputError; audio that cannot be used is left out and weighed by the audit.
+
+A module says of itself: ``RELEASES``; ``PROTOCOL``, the one to use where nothing else is wanted; ``LICENCE``, in a sentence.
 """
 
+import filecmp
 import os
 import pkgutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
-import pyarrow as pa
 from tqdm import tqdm
 
 from emofuse import audio, tables
 from emofuse.errors import InputError
+from emofuse.release import is_invented
+from emofuse.remarks import Count, LeftOut, counts_table, exactly, left_out_table
 
-INVENTED = "SYNTHETIC_README.txt"  # lies at the root of a corpus that emofuse.toy wrote; published counts do not apply there
-SECTION = "corpora"  # of params.yaml, where these corpora's roots and releases stand
+_Clip = TypeVar("_Clip", bound=Hashable)
 _READERS = 8  # threads: files are read and decoded while others wait for the disk
-_DEPTH = 2  # folders below the root in which a release may lie: archives unpacked into a like-named folder give X/X
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What a corpus holds: the Examples, LeftOut and Counts tables."""
+
+    examples: pd.DataFrame
+    left_out: pd.DataFrame
+    counts: pd.DataFrame
 
 
 def known() -> list[str]:
@@ -30,106 +44,119 @@ def known() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
-def read(name: str, root: Path, release: str, check_counts: bool) -> pd.DataFrame:
-    """Return the Examples table of the corpus ``name`` lying at ``root``; raises InputError for an unknown corpus or unusable files.
-
-    With ``check_counts`` a genuine release must have its published number of examples.
-    """
+def read(name: str, root: Path, release: str) -> Ingested:
+    """Return the tables of the corpus ``name`` lying at ``root``; raises InputError for an unknown corpus or unusable files."""
     if name not in known():
         raise InputError(f"corpus '{name}': expected one of {known()} (a module of emofuse.corpora); correct the name in params.yaml")
-    examples: pd.DataFrame = import_module(f"emofuse.corpora.{name}").read(root, release, check_counts)
-    return examples
-
-
-def require_release(corpus: str, release: str, releases: Sequence[str], section: str = SECTION) -> None:
-    """Raise InputError unless the reader knows ``release``; ``section`` of params.yaml names the corpus."""
-    if release not in releases:
-        raise InputError(f"{section}.{corpus}.release: expected one of {list(releases)}, found '{release}'; correct it in params.yaml")
-
-
-def locate(corpus: str, root: Path, expected: str, holds: Callable[[Path], bool], section: str = SECTION) -> Path:
-    """Return the folder for which ``holds`` is true: the root or, level by level, a folder at most two below it.
-
-    ``section`` of params.yaml names the corpus. Raises InputError naming the root if it is absent, if no folder fits (saying what is
-    there), or if several do.
-    """
-    remedy = f"set {section}.{corpus}.root in params.yaml to the folder of the release"
-    if not root.is_dir():
-        raise InputError(f"{root}: expected {expected}, found no such folder; {remedy}")
-    level = [root]
-    for _ in range(_DEPTH + 1):
-        found = [folder for folder in level if holds(folder)]
-        if len(found) > 1:
-            raise InputError(f"{root}: expected {expected} once, found it in {[str(f) for f in found]}; {remedy}")
-        if found:
-            return found[0]
-        level = [child for folder in level for child in children(folder) if child.is_dir()]
-    there = [child.name for child in children(root)]
-    more = f" and {len(there) - 8} more" if len(there) > 8 else ""
-    raise InputError(f"{root}: expected {expected}, found {there[:8]}{more}; {remedy}")
-
-
-def children(folder: Path) -> Iterator[Path]:
-    """Files and folders in a folder by name, without what macOS and archive programs leave behind."""
     try:
-        names = sorted(os.listdir(folder))
-    except OSError as error:
-        raise InputError(f"{folder}: expected a folder that can be read, found: {error.strerror}; change its permissions") from error
-    for name in names:
-        if not name.startswith(".") and name != "__MACOSX" and not name.endswith(" - Copy"):
-            yield folder / name
+        found: Ingested = import_module(f"emofuse.corpora.{name}").read(root, release)
+    except UnicodeEncodeError as error:
+        raise InputError(f"{root}: expected names of files and folders in UTF-8, found {error.object!a}; rename it") from None
+    return found
 
 
-def is_invented(root: Path, release: Path) -> bool:
-    """Tell whether the corpus is one that emofuse.toy wrote."""
-    return (root / INVENTED).is_file() or (release / INVENTED).is_file()
+def complete(
+    rows: pd.DataFrame,
+    corpus: str,
+    root: Path,
+    base: Path,
+    counts: Sequence[Count],
+    left_out: Sequence[LeftOut] = (),
+    audio_folders: Sequence[Path] | None = None,
+) -> Ingested:
+    """Return the tables from a reader's rows: audio decoded once, columns that the corpus does not define set to null.
 
-
-def require_counts(where: Path, title: str, expected: Mapping[str, int], found: Mapping[str, int]) -> None:
-    """Raise InputError naming the first published count that is not met; a name absent from ``found`` counts as 0."""
-    for what, number in expected.items():
-        if found.get(what, 0) != number:
-            raise InputError(
-                f"{where}: {title} has {number} {what}, found {found.get(what, 0)}; unpack the release again, "
-                "or set check_counts: false in params.yaml to use what is there"
-            )
-
-
-def refuse(where: Path, key: "pd.Series[str]", bad: "pd.Series[bool]", column: str, values: "pd.Series[str]", expected: str) -> None:
-    """Raise InputError for the first record for which ``bad`` is true; ``key`` names the records."""
-    if bad.any():
-        name, value = key[bad].iloc[0], values[bad].iloc[0]
-        more = f" (and {bad.sum() - 1} more records)" if bad.sum() > 1 else ""
-        raise InputError(f"{where}: {name}: {column} expects {expected}, found {value!r}{more}; correct the file or unpack it again")
-
-
-def complete(rows: pd.DataFrame, corpus: str, root: Path) -> pd.DataFrame:
-    """Return the Examples table from a reader's rows: audio decoded once, columns that the corpus does not define set to null.
-
-    ``rows`` has a column ``native_id``, unique within the corpus, and ``path`` relative to ``root``. Raises InputError naming the
-    first file that is absent or damaged.
+    ``rows`` has a column ``native_id``, unique within the corpus, and ``path`` relative to ``root``. ``base`` is the release's folder,
+    ``counts`` what the reader found before anything was left out here. Audio files in ``audio_folders`` (``base`` where not given) that
+    neither ``rows`` nor ``left_out`` names (by its path below the root) are extra. Raises InputError where no audio file can be used.
     """
     paths = [root / path for path in rows["path"]]
-    absent = [path for path in paths if not path.is_file()]
-    if absent:
-        number = f"{len(absent)} of {len(paths)} are absent"
-        raise InputError(f"{absent[0]}: listed by the corpus, found no such file ({number}); unpack the release's audio there")
     files = _inspect(paths, corpus)
-    rows = rows.assign(
-        example_id=corpus + ":" + rows["native_id"],
+    reasons = [_unusable(path, file) for path, file in zip(paths, files, strict=True)]
+    unusable = [LeftOut(str(name), *why) for name, why in zip(rows["native_id"], reasons, strict=True) if why is not None]
+    if len(unusable) == len(rows):
+        first = unusable[0].detail if unusable else f"{base}: expected utterances of {corpus}, found none"
+        raise InputError(f"{first} (and none of {len(rows)} audio files can be used)")
+    named = {*rows["path"], *(item.item for item in left_out)}
+    extra = [
+        LeftOut(path, "extra_file", f"{root / path}: expected audio files that the corpus lists, found one that it does not")
+        for path in _audio_below(audio_folders if audio_folders is not None else [base], root)
+        if path not in named
+    ]
+    kept = [file for file in files if isinstance(file, audio.AudioFile) and file.peak > 0]
+    rows = rows[[why is None for why in reasons]].assign(
+        example_id=lambda table: corpus + ":" + table["native_id"],
         corpus=corpus,
-        audio_sha256=[file.sha256 for file in files],
+        audio_sha256=[file.sha256 for file in kept],
         start_s=0.0,
-        end_s=[file.duration_s for file in files],
-    ).reindex(columns=list(tables.EXAMPLES.columns))
-    typed = pa.Table.from_pandas(rows, schema=tables.EXAMPLES.schema, preserve_index=False).to_pandas()
-    return tables.check(typed, tables.EXAMPLES, str(root))
+        end_s=[file.duration_s for file in kept],
+    )
+    return Ingested(
+        examples=tables.of_rows(rows, tables.EXAMPLES, str(root)),
+        left_out=left_out_table(corpus, [*left_out, *unusable, *extra], root),
+        counts=counts_table(corpus, counts, published=not is_invented(root, base)),
+    )
 
 
-def _inspect(paths: Sequence[Path], corpus: str) -> list[audio.AudioFile]:
+def is_audio(path: Path) -> bool:
+    """Tell by its suffix whether a file is one that can be decoded."""
+    return path.suffix.lower() in audio.SUFFIXES
+
+
+def without_copies(files: Iterable[tuple[_Clip, Path]], root: Path) -> tuple[dict[_Clip, Path], list[LeftOut]]:
+    """Return the first file of each clip, and those that follow as left out: they are copies of it.
+
+    A clip is anything that tells one from another, such as its native id. Raises InputError for two files of one clip that differ or
+    cannot be compared.
+    """
+    clips: dict[_Clip, Path] = {}
+    copies = []
+    for clip, path in files:
+        first = clips.setdefault(clip, path)
+        if first == path:
+            continue
+        try:
+            equal = filecmp.cmp(first, path, shallow=False)
+        except OSError as error:
+            raise InputError(f"{path}: expected a copy of {first}, found: {error.strerror}; remove one of the two") from error
+        if not equal:
+            raise InputError(f"{path}: expected a copy of {first}, found other content; remove one of the two")
+        copies.append(LeftOut(path.relative_to(root).as_posix(), "copy", f"{path}: expected each clip once, found a copy of {first}"))
+    return clips, copies
+
+
+def compared(expected: Mapping[str, int], found: Mapping[str, int]) -> list[Count]:
+    """One count for everything that is published, 0 where ``found`` lacks it, and for everything else that was counted."""
+    return [exactly(what, expected.get(what), found.get(what, 0)) for what in dict.fromkeys([*expected, *found])]
+
+
+def _unusable(path: Path, file: audio.AudioFile | InputError) -> tuple[str, str] | None:
+    """Why an example cannot be used, as reason and detail; None where it can."""
+    if isinstance(file, InputError):
+        return ("damaged_audio" if path.is_file() else "missing_audio"), str(file)
+    return None if file.peak > 0 else ("silent_audio", f"{path}: expected sound, found digital silence of {file.duration_s:.2f} s")
+
+
+def _audio_below(folders: Sequence[Path], root: Path) -> Iterator[str]:
+    for top in folders:
+        for folder, inner, names in os.walk(top):
+            inner[:] = sorted(name for name in inner if not name.startswith(".") and name != "__MACOSX")
+            for name in sorted(names):
+                if not name.startswith(".") and is_audio(Path(name)):
+                    yield (Path(folder) / name).relative_to(root).as_posix()
+
+
+def _inspect(paths: Sequence[Path], corpus: str) -> list[audio.AudioFile | InputError]:
     pool = ThreadPoolExecutor(_READERS)
     try:
-        found = pool.map(audio.inspect, paths)
+        found = pool.map(_look_into, paths)
         return list(tqdm(found, f"{corpus}: audio files", total=len(paths), unit="file", disable=not sys.stderr.isatty()))
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _look_into(path: Path) -> audio.AudioFile | InputError:
+    try:
+        return audio.inspect(path)
+    except InputError as error:
+        return error

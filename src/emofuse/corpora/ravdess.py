@@ -3,27 +3,30 @@
 Licence: CC BY-NC-SA 4.0; Zenodo record 1188976, file Audio_Speech_Actors_01-24.zip. The text says nothing of the emotion, so a text
 model must stay at chance here.
 
-Layout (``root`` is any folder at most four above the clips)::
+Layout (``root`` is any folder at most seven above the clips)::
 
-    Audio_Speech_Actors_01-24/Actor_01/03-01-01-01-01-01-01.wav    or .flac
+    Audio_Speech_Actors_01-24/Actor_01/03-01-01-01-01-01-01.wav    or .flac and so on
 
 Seven two-digit fields: modality (03 audio), channel (01 speech, 02 song), emotion, intensity, statement, repetition, actor (odd male,
 even female). Known sizes: 1,440 clips; neutral 96, every other emotion 192. Song is left out; copies of a clip in nested folders
 count once.
 """
 
-import filecmp
 import re
 from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 
-from emofuse.corpora import children, complete, is_invented, locate, require_counts, require_release
+from emofuse.corpora import Ingested, compared, complete, is_audio, without_copies
 from emofuse.errors import InputError
+from emofuse.release import children, locate, require
+from emofuse.remarks import LeftOut
 
 NAME = "ravdess"
 RELEASES = ("1.0.0",)  # version of the Zenodo record
+PROTOCOL = "speaker_folds"
+LICENCE = "CC BY-NC-SA 4.0"
 CLASSES = {"01": "neutral", "02": "calm", "03": "happy", "04": "sad", "05": "angry", "06": "fear", "07": "disgust", "08": "surprise"}
 STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
 FOLDS = ((1, 11, 20, 21), (4, 10, 12, 14), (8, 9, 19, 23), (3, 5, 7, 24), (2, 15, 16, 18), (6, 13, 17, 22))  # actors; EmoBox, 2024
@@ -31,30 +34,29 @@ COUNTS = {"examples": 1440, "speakers": 24, **{emotion: 96 if emotion == "neutra
 _ACTOR = re.compile(r"Actor_\d\d")
 _STEM = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
 _SPEECH_ONLY = ("03", "01")  # modality and channel
-_NESTED = 3  # levels of folders between the root and the actors: archives unpacked into like-named folders, mirrors with copies
+_NESTED = 6  # levels of folders between the root and the actors: archives unpacked into like-named folders, mirrors with copies
 
 
-def read(root: Path, release: str, check_counts: bool) -> pd.DataFrame:
-    """Return the Examples table; ``fold`` is EmoBox's speaker-disjoint fold, dimensions and their scale are null.
+def read(root: Path, release: str) -> Ingested:
+    """Return the tables; ``fold`` is EmoBox's speaker-disjoint fold, dimensions and their scale are null.
 
-    Raises InputError for a root without Actor_ folders, a file name that does not follow the grammar, or damaged audio.
+    Raises InputError for a root without Actor_ folders, or a file name that does not follow the grammar.
     """
-    require_release(NAME, release, RELEASES)
+    require(NAME, release, RELEASES)
     base = locate(NAME, root, "RAVDESS (Audio_Speech_Actors_01-24/Actor_01 and so on)", lambda f: bool(_actors(f, _NESTED)))
-    clips: dict[str, Path] = {}
-    for actor in _actors(base, _NESTED):
-        for path in children(actor):
-            if path.suffix.lower() in (".wav", ".flac") and _fields(path)[:2] == _SPEECH_ONLY:
-                first = clips.setdefault(path.stem, path)
-                if not filecmp.cmp(first, path, shallow=False):
-                    raise InputError(f"{path}: expected a copy of {first}, found other content; remove one of the two")
+    speech, left_out = [], []
+    for path in (path for actor in _actors(base, _NESTED) for path in children(actor) if is_audio(path)):
+        if _fields(path)[:2] == _SPEECH_ONLY:
+            speech.append((path.stem, path))
+        else:
+            item = path.relative_to(root).as_posix()
+            left_out.append(LeftOut(item, "unlabelled", f"{path}: expected audio of speech (03-01-…), found song or video"))
+    clips, copies = without_copies(speech, root)
     if not clips:
         raise InputError(f"{base}: expected clips such as Actor_01/03-01-01-01-01-01-01.wav, found none; unpack the release again")
     rows = pd.DataFrame([_row(path, root) for path in clips.values()])
-    if check_counts and not is_invented(root, base):
-        found = {"examples": len(rows), "speakers": rows["speaker"].nunique(), **Counter(rows["emotion"].astype(str))}
-        require_counts(base, f"RAVDESS {release}", COUNTS, found)
-    return complete(rows, NAME, root)
+    found = {"examples": len(rows), "speakers": rows["speaker"].nunique(), **Counter(rows["emotion"].astype(str))}
+    return complete(rows, NAME, root, base, compared(COUNTS, found), left_out + copies)
 
 
 def _actors(folder: Path, depth: int) -> list[Path]:

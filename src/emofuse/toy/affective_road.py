@@ -2,8 +2,8 @@
 
 Database/E4/1-E4-Drv1/{Left,Right}/*.csv as the wristband exports them, Annot_E4_{Left,Right}.csv, Subj_metric/, Bioharness/. Planted: the
 left wristband of drive 2 stopped once and gave Left1 and Left2; the names of roads occur twice in a header, for the way there and back;
-``Drive-id`` in some files, ``Drive_id`` in others; ratings of stress that start later than the wristbands; another separator for the
-chest device. Feelings follow the road: high arousal in the city, low at rest (Z).
+``Drive-id`` in some files, ``Drive_id`` in others; ratings of stress that start later than the wristbands; a last line that is cut;
+another separator for the chest device. Feelings follow the road: high arousal in the city, low at rest (Z).
 """
 
 from pathlib import Path
@@ -66,6 +66,8 @@ def _write_drive(base: Path, drive: int, seed: int, duration_s: int) -> None:
     start_unix_s = empatica_export.FIRST_UNIX_S + 86400 * drive
     for side, (signals, later_s) in sides.items():
         files = empatica_export.files(signals, start_unix_s + later_s, 60 / who.heart_rate_bpm)
+        if (drive, side) == (1, "Right"):
+            files["TEMP.csv"] += "3"  # the battery was empty
         empatica_export.write_folder(base / "E4" / f"{drive}-E4-Drv{drive}" / side, files)
     times_s = np.arange(RATING_DELAY_S, duration_s, 1 / RATED_HZ)
     stress = (0.5 + 0.2 * felt.at(times_s)[0] + 0.03 * rng.standard_normal(len(times_s))).clip(0, 1)

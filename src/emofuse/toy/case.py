@@ -1,8 +1,9 @@
 """An invented CASE: laboratory sensors at 1000 Hz, a joystick at 20 Hz, eight films in an order of each subject's own.
 
-case_dataset-master/data/{interpolated,non-interpolated}/{annotations,physiological}/sub_<n>.csv and metadata/. The folder that is not
-interpolated holds the first 20 s only. Planted: the folder's name from one of the two sources, no acceleration, a pulse in percent, two
-time columns of different rates in ms, stamps with jitter, a row written twice, a gap in the stamps, a file that macOS leaves behind.
+case_dataset-master/data/{interpolated,non-interpolated}/{annotations,physiological}/sub_<n>.csv, data/raw/ with the recorder's own files,
+and metadata/. The folder that is not interpolated holds the first 20 s only, the raw one 4 s. Planted: the folder's name from one of the
+two sources, no acceleration, a pulse in percent, two time columns of different rates in ms, stamps with jitter, a row written twice, a gap
+in the stamps, a file that macOS leaves behind, volts and a joystick's steps without column names.
 """
 
 from pathlib import Path
@@ -19,6 +20,12 @@ RATE_HZ, RATED_HZ = 1000, 20
 _FILMS, _START, _PAUSE, _END = (1, 2, 3, 4, 5, 6, 7, 8), 10, 11, 12  # ids of the release
 _REST_SHARE = 0.03  # of the recording: start, end and each pause; the films share the rest
 _UNINTERPOLATED_S = 20
+_RAW_S = 4
+_PER_VOLT = {  # factor and offset of the release: what a volt of each sensor is in mV, %, uS, degC or uV
+    "ecg": (20.0, -56.0), "bvp": (58.962, -115.09), "gsr": (24.0, -49.2), "rsp": (58.923, -115.01), "skt": (21.341, -32.085),
+    "emg_zygo": (250.0, -500.0), "emg_coru": (250.0, -500.0), "emg_trap": (250.0, -500.0),
+}  # fmt: skip
+_JOYSTICK = 26225  # at either end
 _JITTER_MS = 0.3  # of a stamp
 _GAP_MS = 60  # lost in the midst of the file that is not interpolated
 _PER_POINT = 52450 / 9  # units of the joystick per point of the scale
@@ -68,6 +75,17 @@ def _write_subject(data: Path, number: int, order: list[int], duration_s: float,
     for kind, time, columns, rate in (("physiological", "daqtime", signals, RATE_HZ), ("annotations", "jstime", ratings, RATED_HZ)):
         stamped = _stamped(time, columns, rate, min(_UNINTERPOLATED_S, duration_s), rng)
         _write_csv(data / "non-interpolated" / kind / f"sub_{number}.csv", stamped)
+    volts = [(signals[name] - offset) / factor for name, (factor, offset) in _PER_VOLT.items()]
+    _write_raw(data / "raw" / "physiological" / f"sub{number}_DAQ.txt", RATE_HZ, volts, "%.4f")
+    pushed = [(ratings[name] - 0.5) * _PER_POINT - _JOYSTICK for name in ("valence", "arousal")]
+    _write_raw(data / "raw" / "annotations" / f"sub{number}_joystick.txt", RATED_HZ, pushed, "%.0f")
+
+
+def _write_raw(path: Path, rate_hz: int, columns: list[NDArray[np.float64]], form: str) -> None:
+    """The recorder's own text: the time in s, then its columns, separated by tabs, without names."""
+    rows = np.stack([column[: _RAW_S * rate_hz] for column in columns], axis=1)
+    line = "%.3f\t" + "\t".join([form] * len(columns)) + "\n"
+    tree.write_text(path, "".join(line % (k / rate_hz, *row) for k, row in enumerate(rows)))
 
 
 def _signals(

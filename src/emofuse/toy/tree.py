@@ -13,7 +13,7 @@ from emofuse.errors import InputError
 README = "SYNTHETIC_README.txt"
 _TEXT = """This corpus is invented. It imitates the folder layout and the label files of {name}, so that a pipeline can be
 tried without the licensed data; it holds nothing of the genuine corpus. No person speaks or is spoken about: the sentences were
-written for this purpose, eSpeak NG speaks them, the ratings are random numbers. Results obtained on it say nothing about people.
+written for this purpose, a synthesiser speaks them, the ratings are random numbers. Results obtained on it say nothing about people.
 
 Licence of these files: CC0 1.0 (public domain dedication).
 """

@@ -2,8 +2,8 @@
 
 S2/S2.pkl, a pickle of Python 2 (signals of chest and wrist, labels at 700 Hz), S2_E4_Data.zip, S2_quest.csv, S2_readme.txt; then S3 and so
 on, without S12. Planted: acceleration of the wrist in 1/64 g, of the chest in g; another spelling of temperature for the chest; labels
-that are to be ignored; ``7.4`` for 7 min 40 s in the questionnaire; a zip file of the wristband's own clock. Feelings follow the
-condition: high arousal under stress, low in meditation. The chest device's own file (S2_respiban.txt) is left out.
+that are to be ignored; ``7.4`` for 7 min 40 s in the questionnaire; a zip file of the wristband's own clock, of the last subject unpacked.
+Feelings follow the condition: high arousal under stress, low in meditation. The chest device's own file (S2_respiban.txt) is left out.
 """
 
 from itertools import count, islice
@@ -40,8 +40,9 @@ def write(root: Path, seed: int, sizes: ToySubjects) -> None:
     Raises InputError where ``root`` holds anything but an invented corpus.
     """
     with tree.whole(root, "WESAD") as folder:
-        for number in islice((n for n in count(2) if n != _ABSENT), sizes.subjects):
-            _write_subject(folder / f"S{number}", number, seed, sizes.duration_s)
+        numbers = [*islice((n for n in count(2) if n != _ABSENT), sizes.subjects)]
+        for number in numbers:
+            _write_subject(folder / f"S{number}", number, seed, sizes.duration_s, unpacked=number == numbers[-1])
 
 
 def labels(duration_s: float) -> Int32[np.ndarray, "sample"]:
@@ -50,7 +51,7 @@ def labels(duration_s: float) -> Int32[np.ndarray, "sample"]:
     return np.array(LABELS, np.int32)[np.arange(total) * len(LABELS) // total]
 
 
-def _write_subject(folder: Path, number: int, seed: int, duration_s: float) -> None:
+def _write_subject(folder: Path, number: int, seed: int, duration_s: float, unpacked: bool) -> None:
     rng = np.random.default_rng([seed, 61, number])  # 61: this corpus' own stream
     felt, who = _felt(duration_s, rng), physiology.person(rng)
     body = int(rng.integers(2**62))
@@ -72,7 +73,11 @@ def _write_subject(folder: Path, number: int, seed: int, duration_s: float) -> N
     python2_pickle.write(folder / f"{folder.name}.pkl", content)
     short = {name: wrist[name][: round(_ZIPPED_S * rate)] for name, rate in empatica_export.RATES_HZ.items()}
     start_unix_s = empatica_export.FIRST_UNIX_S + 86400 * number
-    empatica_export.write_zip(folder / f"{folder.name}_E4_Data.zip", empatica_export.files(short, start_unix_s, 60 / who.heart_rate_bpm))
+    files = empatica_export.files(short, start_unix_s, 60 / who.heart_rate_bpm)
+    if unpacked:
+        empatica_export.write_folder(folder / f"{folder.name}_E4_Data", files)
+    else:
+        empatica_export.write_zip(folder / f"{folder.name}_E4_Data.zip", files)
     tree.write_text(folder / f"{folder.name}_quest.csv", _QUESTIONNAIRE.format(subject=folder.name))
     tree.write_text(folder / f"{folder.name}_readme.txt", f"Subject {folder.name}: invented.\n")
 
