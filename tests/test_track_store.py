@@ -12,6 +12,7 @@ import soundfile
 
 from emofuse import track_store
 from emofuse.errors import InputError
+from emofuse.remarks import Count, LeftOut
 from emofuse.signals import Annotation, Recording, Track
 
 
@@ -27,12 +28,12 @@ def recording(native_id: str = "P1", **changes: Any) -> Recording:
     return replace(known, **changes)
 
 
-def write(tmp_path: Path, *recordings: Recording) -> Path:
+def write(tmp_path: Path, *recordings: Recording | LeftOut | Count) -> Path:
     track_store.write("toy", iter(recordings), tmp_path, tmp_path / "recordings" / "toy")
     return tmp_path / "recordings" / "toy"
 
 
-def problem(tmp_path: Path, *recordings: Recording) -> str:
+def problem(tmp_path: Path, *recordings: Recording | LeftOut | Count) -> str:
     with pytest.raises(InputError) as error:
         write(tmp_path, *recordings)
     assert "\n" not in str(error.value)
@@ -75,7 +76,7 @@ def test_lost_samples_stay_lost_and_are_counted_by_instant(tmp_path: Path) -> No
 
 
 def test_without_a_span_that_of_all_signals_and_the_audio_is_used(tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "talk.wav", np.zeros(8000 * 9), 8000)
+    soundfile.write(tmp_path / "talk.wav", np.full(8000 * 9, 0.01), 8000)
     tracks = {"bvp": track(10, 64, start_s=1.5), "eda": track(6, 4, start_s=0.5)}
     folder = write(
         tmp_path,
@@ -100,7 +101,7 @@ def test_partners_share_one_audio_file(tmp_path: Path) -> None:
 
 
 def test_a_corpus_of_audio_alone_has_an_empty_cache(tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "a.wav", np.zeros(8000), 8000)
+    soundfile.write(tmp_path / "a.wav", np.full(8000, 0.01), 8000)
     table, annotations, samples = track_store.read(write(tmp_path, recording(tracks={}, audio="a.wav", annotations=())))
     assert (len(table), len(annotations), len(samples)) == (1, 0, 0)
 
@@ -162,7 +163,7 @@ def test_an_infinite_sample_is_named(tmp_path: Path) -> None:
 
 def test_two_recordings_of_one_name_are_refused(tmp_path: Path) -> None:
     assert "toy:P1/acc" in problem(tmp_path, recording("P1"), recording("P1"))
-    soundfile.write(tmp_path / "a.wav", np.zeros(8000), 8000)
+    soundfile.write(tmp_path / "a.wav", np.full(8000, 0.01), 8000)
     alone = recording("P9", tracks={}, audio="a.wav", annotations=())
     assert "toy:P9" in problem(tmp_path, alone, alone)
 
@@ -171,8 +172,96 @@ def test_a_corpus_without_a_recording_is_refused_with_its_root(tmp_path: Path) -
     assert problem(tmp_path).startswith(f"{tmp_path}: expected recordings of toy")
 
 
-@pytest.mark.parametrize("data", [None, b"", b"no audio"])
-def test_audio_that_cannot_be_heard_is_named(tmp_path: Path, data: bytes | None) -> None:
-    if data is not None:
-        (tmp_path / "talk.wav").write_bytes(data)
-    assert str(tmp_path / "talk.wav") in problem(tmp_path, recording(audio="talk.wav"))
+def unusable(path: Path, reason: str) -> None:
+    if reason == "silent_audio":
+        soundfile.write(path, np.zeros(8000), 8000)
+    elif reason == "damaged_audio":
+        path.write_bytes(b"RIFF no audio")
+
+
+REASONS = ["missing_audio", "damaged_audio", "silent_audio"]
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_audio_that_cannot_be_used_is_left_out_and_the_signals_stay(tmp_path: Path, reason: str) -> None:
+    unusable(tmp_path / "talk.wav", reason)
+    folder = write(tmp_path, recording("P1", audio="talk.wav"), recording("P2", audio="talk.wav", tracks={}), recording("P3"))
+    table, annotations, samples = track_store.read(folder)
+    assert sorted(samples) == [f"toy:{name}/{signal}" for name in ("P1", "P3") for signal in ("acc", "bvp", "eda")]
+    assert set(table["recording"]) == set(annotations["recording"]) == {"toy:P1", "toy:P3"}
+    left_out, _ = track_store.remarks(folder)
+    assert list(zip(left_out["item"], left_out["reason"], strict=True)) == [("P1", reason), ("P2", reason)]
+    assert all(detail.startswith("talk.wav: ") for detail in left_out["detail"])  # wherever the corpus lies
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_where_no_recording_can_be_used_the_first_reason_is_named(tmp_path: Path, reason: str) -> None:
+    unusable(tmp_path / "talk.wav", reason)
+    said = problem(tmp_path, recording(audio="talk.wav", tracks={}))
+    assert said.startswith(f"{tmp_path}: expected recordings of toy, found none that can be used: {tmp_path / 'talk.wav'}: ")
+
+
+def test_a_recording_of_nothing_is_said(tmp_path: Path) -> None:
+    folder = write(tmp_path, recording("P1"), recording("P2", tracks={}))
+    left_out, _ = track_store.remarks(folder)
+    assert left_out[["item", "reason"]].to_numpy().tolist() == [["P2", "missing_signal"]]
+
+
+def test_what_a_reader_leaves_out_and_counts_comes_back(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path,
+        Count("people", 1, 4, 5),
+        LeftOut("P9", "malformed", "P9: expected this, found that"),
+        recording("P1"),
+        LeftOut("P2/eda", "missing_signal", "a"),
+        LeftOut("P2/eda", "missing_signal", "b"),
+        LeftOut("P2/eda", "lost_rows", "c"),
+        Count("files", 7, None, None),
+    )
+    left_out, counts = track_store.remarks(folder)
+    assert left_out.to_numpy().tolist() == [
+        ["toy", "lost_rows", "P2/eda", "c"],
+        ["toy", "malformed", "P9", "P9: expected this, found that"],
+        ["toy", "missing_signal", "P2/eda", "a; b"],
+    ]
+    assert counts.astype(object).where(counts.notna(), None).to_numpy().tolist() == [
+        ["toy", "files", 7, None, None],
+        ["toy", "people", 1, 4, 5],
+    ]
+    assert list(track_store.read(folder)[0]["recording"].unique()) == ["toy:P1"]
+
+
+def test_nothing_left_out_and_nothing_counted_are_empty_tables(tmp_path: Path) -> None:
+    assert [len(table) for table in track_store.remarks(write(tmp_path, recording()))] == [0, 0]
+
+
+def test_remarks_alone_are_no_corpus(tmp_path: Path) -> None:
+    assert "found none; unpack" in problem(tmp_path, Count("people", 0, 4, 4))
+    assert "found none that can be used: the first" in problem(tmp_path, LeftOut("a", "malformed", "the first"), LeftOut("b", "copy", "b"))
+
+
+@pytest.mark.parametrize(
+    ("marker", "beside", "published"),
+    [
+        (None, None, True),
+        (".", None, False),
+        ("a", None, False),
+        ("a/b", None, False),
+        ("a/b/c", None, True),
+        ("a", "genuine", True),
+        ("a", "__MACOSX", False),
+        ("a/b", "a/genuine", True),
+    ],
+)
+def test_what_is_published_does_not_apply_to_an_invented_corpus(
+    tmp_path: Path, marker: str | None, beside: str | None, published: bool
+) -> None:
+    root = tmp_path / "corpora"
+    for folder in (marker or ".", beside or "."):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    if marker:
+        (root / marker / "SYNTHETIC_README.txt").write_text("invented")
+    track_store.write("toy", [recording(), Count("people", 1, 4, 5)], root, tmp_path / "store")
+    _, counts = track_store.remarks(tmp_path / "store")
+    assert (counts["most"].tolist() == [5.0]) == published
+    assert counts["found"].tolist() == [1]

@@ -39,6 +39,14 @@ def write_exports(root: Path, seed: int) -> None:
         (folder / "Raw_data" / "S01" / "tags.csv").write_text("1560000012.50\n")
 
 
+def write_talks(root: Path) -> None:
+    """The second participant's files are csv, which are read in no time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verbio, "_WORKBOOKS", 1)
+        patch.setattr(verbio, "_REST_S", 6)
+        verbio.write(root, 1, ToyTalks(participants=2, talk_s=8))
+
+
 WRITERS: dict[str, tuple[Callable[[Path], None], str]] = {
     "affective_road": (lambda root: affective_road.write(root, 1, SUBJECTS), "2018"),
     "case": (lambda root: case.write(root, 1, SUBJECTS), "interpolated"),
@@ -46,7 +54,7 @@ WRITERS: dict[str, tuple[Callable[[Path], None], str]] = {
     "empatica_e4": (lambda root: write_exports(root, 1), "any"),
     "kemocon": (lambda root: kemocon.write(root, 1, ToyDyads(pairs=3, debate_s=30)), "1.0.0"),
     "ppg_dalia": (lambda root: ppg_dalia.write(root, 1, SUBJECTS), "2019"),
-    "verbio": (lambda root: verbio.write(root, 1, ToyTalks(participants=2, talk_s=20)), "session_first"),
+    "verbio": (write_talks, "session_first"),
     "voxceleb1": (lambda root: voxceleb1.write(root, 1, ToyUtterances(speakers=3, utterances=1)), "1"),
     "wesad": (lambda root: wesad.write(root, 1, SUBJECTS), "2018"),
 }
@@ -67,11 +75,17 @@ def invented_release(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str]
 
 
 @pytest.fixture(scope="session")
-def read_release(invented_release: Callable[[str], tuple[Path, str]]) -> Callable[[str], list[Recording]]:
-    """For the name of a corpus what its reader makes of ``invented_release``, read once."""
+def read_all(invented_release: Callable[[str], tuple[Path, str]]) -> Callable[[str], list[Recording | recordings.Remark]]:
+    """For the name of a corpus all that its reader says of ``invented_release``, read once."""
 
     @cache
-    def found(name: str) -> list[Recording]:
-        return list(recordings.read(name, *invented_release(name), True))
+    def found(name: str) -> list[Recording | recordings.Remark]:
+        return list(recordings.read(name, *invented_release(name)))
 
     return found
+
+
+@pytest.fixture(scope="session")
+def read_release(read_all: Callable[[str], list[Recording | recordings.Remark]]) -> Callable[[str], list[Recording]]:
+    """For the name of a corpus the recordings of ``invented_release``."""
+    return lambda name: [one for one in read_all(name) if isinstance(one, Recording)]

@@ -1,15 +1,16 @@
 """CASE's reader against small trees written here, without the toy generator."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emofuse.errors import InputError
 from emofuse.recordings import case as reader
+from emofuse.remarks import LeftOut, exactly
 from emofuse.signals import Annotation, Recording
 
 SIGNALS = "daqtime,ecg,bvp,gsr,rsp,skt,emg_zygo,emg_coru,emg_trap,video"
@@ -37,12 +38,16 @@ def root(tmp_path: Path) -> Path:
 
 
 def read(root: Path, release: str = "interpolated") -> list[Recording]:
-    return list(reader.read(root, release, False))
+    return [one for one in reader.read(root, release) if isinstance(one, Recording)]
 
 
-def problem(root: Path, release: str = "interpolated", check_counts: bool = False) -> str:
+def left_out(root: Path, release: str = "interpolated") -> list[tuple[str, str]]:
+    return [(one.item, one.reason) for one in reader.read(root, release) if isinstance(one, LeftOut)]
+
+
+def problem(root: Path, release: str = "interpolated") -> str:
     with pytest.raises(InputError) as error:
-        list(reader.read(root, release, check_counts))
+        read(root, release)
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -84,6 +89,9 @@ def test_uneven_stamps_are_put_on_whole_milliseconds(tmp_path: Path) -> None:
     expected = np.where((grid > 5.3) & (grid < 30.5), np.nan, 100.0 + grid)
     assert (track.rate_hz, track.start_s) == (1000, 0.001)
     np.testing.assert_allclose(track.samples, expected, rtol=1e-6)
+    path = "data/non-interpolated/physiological/sub_1.csv"
+    assert sorted(left_out(tmp_path, "non_interpolated")) == [(path, "copy"), (path, "lost_rows")]
+    assert any("found 1 rows that are equal" in one.detail for one in reader.read(tmp_path, "non_interpolated") if isinstance(one, LeftOut))
 
 
 @settings(deadline=None)
@@ -170,15 +178,122 @@ def test_a_subject_without_its_other_file_is_named(root: Path, kind: str) -> Non
     assert str(path) in problem(root)
 
 
-def test_the_published_number_of_subjects_is_asked_for(root: Path) -> None:
-    assert "30 subjects, found 2" in problem(root, check_counts=True)
-    (root / "SYNTHETIC_README.txt").touch()
-    assert len(list(reader.read(root, "interpolated", True))) == 2
+def test_subjects_and_their_lengths_are_counted_beside_what_is_published(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [one for one in reader.read(root, "interpolated") if not isinstance(one, Recording)] == [
+        exactly("subjects", 30, 2), exactly("subjects of 2451.583 s", 30, 0),
+    ]  # fmt: skip
+    monkeypatch.setattr(reader, "DURATION_S", 1.2)  # of 0.25 s: within a second
+    assert exactly("subjects of 1.2 s", 30, 2) in list(reader.read(root, "interpolated"))
+
+
+def test_a_file_of_another_name_is_left_out_and_said(root: Path) -> None:
+    expected = read(root)[0].tracks["eda"].samples
+    for name in ("sub_2 (1).csv", "sub_02.csv", "sub_2.txt"):
+        physiological(root).with_name(name).write_text("7")
+    assert left_out(root) == [
+        ("CASE_full/data/interpolated/physiological/sub_02.csv", "extra_file"),
+        ("CASE_full/data/interpolated/physiological/sub_2 (1).csv", "extra_file"),
+        ("CASE_full/data/interpolated/physiological/sub_2.txt", "extra_file"),
+    ]
+    np.testing.assert_array_equal(read(root)[0].tracks["eda"].samples, expected)
+
+
+SENSORS = ("ecg", "bvp", "gsr", "rsp", "skt", "zygo", "coru", "trap")
+
+
+def write_raw(root: Path, volts: dict[str, float], pushed: Sequence[tuple[float, float]] = ((0, 0),) * 5) -> Path:
+    """A quarter of a second of the recorder's own text; sensors that are not named give 2 V."""
+    folder = root / "case_dataset-master" / "data" / "raw"
+    row = "\t".join(f"{volts.get(name, 2.0):.6f}" for name in SENSORS)
+    files = {
+        "physiological/sub7_DAQ.txt": [f"{k / 1000:.4f}\t{row}" for k in range(250)],
+        "annotations/sub7_joystick.txt": [f"{k / 20:.3f}\t{x}\t{y}" for k, (x, y) in enumerate(pushed)],
+    }
+    for name, lines in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("\n".join(lines) + "\n")
+    return folder / "physiological" / "sub7_DAQ.txt"
+
+
+def test_the_recorders_volts_and_steps_become_units_and_ratings(tmp_path: Path) -> None:
+    write_raw(tmp_path, {"bvp": 2.8, "gsr": 2.3, "skt": 3.0}, [(0, 0), (26225, -26225), (-26225, 26225), (0, 2914), (0, 0)])
+    (recording,) = read(tmp_path, "raw")
+    assert (recording.native_id, recording.subject) == ("sub_7", "sub_7")
+    for signal, expected in (("bvp", 50.0036), ("eda", 6.0), ("temp", 31.938)):  # worked out by hand: 58.962 * 2.8 - 115.09 = 50.0036
+        track = recording.tracks[signal]
+        assert (track.rate_hz, track.start_s, len(track.samples)) == (1000, 0, 250)
+        np.testing.assert_allclose(track.samples, expected, atol=1e-4)
+    assert [a.value for a in recording.annotations if a.name == "valence"] == [5, 9.5, 0.5, 5, 5]
+    assert [a.value for a in recording.annotations if a.name == "arousal"] == pytest.approx([5, 0.5, 9.5, 5.5, 5], abs=1e-4)
+    assert {a.name for a in recording.annotations} == {"valence", "arousal"}
+
+
+@pytest.mark.parametrize(
+    ("volts", "expected"),
+    [
+        ({"gsr": 2.0}, "column 4 as gsr: expected a median of 0 to 100, found -1.2"),
+        ({"gsr": 2.3, "skt": 2.0}, "column 6 as skt: expected a median of 15 to 45, found 10.6"),
+        ({"gsr": 2.3, "skt": 4.0}, "column 6 as skt: expected a median of 15 to 45, found 53.3"),
+        ({"gsr": 9.0, "skt": 3.0}, "column 4 as gsr: expected a median of 0 to 100, found 167"),
+    ],
+)
+def test_raw_columns_in_another_order_are_refused_by_an_impossible_skin(tmp_path: Path, volts: dict[str, float], expected: str) -> None:
+    path = write_raw(tmp_path, volts)
+    message = problem(tmp_path, "raw")
+    assert message.startswith(str(path))
+    assert expected in message and "use the release interpolated" in message
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda text: text.replace("\t", ","), "expected numbers in columns"),
+        (lambda text: text.replace(".", ","), "expected numbers in columns"),
+        (lambda text: "Time\tECG\tBVP\tGSR\tRSP\tSKT\tA\tB\tC\n" + text, "expected numbers in columns"),
+        (lambda text: text.replace("\t2.000000\n", "\n"), "expected numbers in columns"),
+        (lambda text: "".join(f"{k}.0{line[6:]}\n" for k, line in enumerate(text.splitlines())), "rates do not match"),
+        (lambda text: text.replace("0.0100\t", "0.0080\t"), "expects a later stamp"),
+        (lambda text: "", "expected numbers in columns"),
+    ],
+)
+def test_a_raw_file_of_another_form_is_named(tmp_path: Path, change: Callable[[str], str], expected: str) -> None:
+    path = write_raw(tmp_path, {"gsr": 2.3, "skt": 3.0})
+    path.write_text(change(path.read_text()))
+    message = problem(tmp_path, "raw")
+    assert message.startswith(str(path)) and expected in message
+
+
+def test_a_joystick_beyond_its_end_is_refused(tmp_path: Path) -> None:
+    path = write_raw(tmp_path, {"gsr": 2.3, "skt": 3.0}, [(0, 0), (0, 27000), (0, 0)])
+    message = problem(tmp_path, "raw")
+    assert "sub7_joystick.txt: row 3: arousal expects 0.5 to 9.5, found 9.63" in message
+    path.with_name("sub8_DAQ.txt").write_text("")
+    assert "sub8_joystick.txt: expected beside the subject's other file" in problem(tmp_path, "raw")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data(), st.sampled_from(["interpolated", "non_interpolated", "raw"]))
+def test_damage_anywhere_is_read_or_refused_in_one_line_that_names_the_file(tmp_path: Path, data: st.DataObject, release: str) -> None:
+    write_raw(tmp_path, {"gsr": 2.3, "skt": 3.0})
+    folder = tmp_path / "case_dataset-master" / "data"
+    if release != "raw":
+        write(folder.parent, "sub_1", range(50), ["0,5,5,10", "50,5,5,10"], release.replace("_", "-"))
+    kind = data.draw(st.sampled_from(["physiological", "annotations"]))
+    path = next((folder / release.replace("_", "-") / kind).iterdir())
+    sound = path.read_bytes()
+    at, junk = data.draw(st.integers(0, len(sound))), data.draw(st.binary(max_size=6))
+    path.write_bytes(sound[:at] + junk + data.draw(st.sampled_from([b"", sound[at:], sound[at + len(junk) :]])))
+    try:
+        (recording,) = read(tmp_path, release)
+        assert all(np.isfinite(track.samples).all() or junk for track in recording.tracks.values())
+    except InputError as error:
+        assert "\n" not in str(error) and str(path) in str(error)
 
 
 def test_an_absent_folder_or_release_is_answered(root: Path) -> None:
     assert "data/non-interpolated/physiological" in problem(root, "non_interpolated")
-    assert "'raw'" in problem(root, "raw")
+    assert "data/raw/physiological" in problem(root, "raw")
+    assert "'final'" in problem(root, "final")
     assert "no such folder" in problem(root / "nowhere")
 
 

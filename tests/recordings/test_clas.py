@@ -1,6 +1,5 @@
 """CLAS's reader against a small tree written here, without the toy generator."""
 
-import logging
 import shutil
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from emofuse.errors import InputError
 from emofuse.recordings import clas as reader
+from emofuse.remarks import Count, LeftOut, exactly
 from emofuse.signals import Annotation, Recording
 
 DETAILS = "Block,Block Type, ECG File,EDA&PPG File,Length(s),EDA Quality,ECG Quality,PPG Quality,"
@@ -19,8 +19,8 @@ ROWS = 512  # 2 s
 
 
 def rows(unit: float = 9.81, count: int = ROWS) -> list[str]:
-    """Gravity points along y; the pulse counts from 0, the skin from 1000."""
-    return [HEADER, *(f"{4 * k},1560000000.5,0,{unit},0,{k},{1000 + k}" for k in range(count))]
+    """Gravity points along y; the pulse counts from 0, the skin from 10 in steps of 1/64."""
+    return [HEADER, *(f"{4 * k},1560000000.5,0,{unit},0,{k},{10 + k / 64}" for k in range(count))]
 
 
 def write(path: Path, lines: list[str]) -> None:
@@ -54,25 +54,29 @@ def details(root: Path) -> Path:
 
 
 def read(root: Path) -> list[Recording]:
-    return list(reader.read(root, "2019", False))
+    return [one for one in reader.read(root, "2019") if isinstance(one, Recording)]
 
 
-def problem(root: Path, check_counts: bool = False, release: str = "2019") -> str:
+def left_out(root: Path) -> list[LeftOut]:
+    return [one for one in reader.read(root, "2019") if isinstance(one, LeftOut)]
+
+
+def problem(root: Path, release: str = "2019") -> str:
     with pytest.raises(InputError) as error:
-        list(reader.read(root, release, check_counts))
+        list(reader.read(root, release))
     assert "\n" not in str(error.value)
     return str(error.value)
 
 
-def test_each_block_is_a_recording_by_its_exact_number(root: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO):
-        found = [(r.native_id, r.subject) for r in read(root)]
-    assert found == [
+def test_each_block_is_a_recording_by_its_exact_number_and_one_without_a_file_is_left_out(root: Path) -> None:
+    assert [(r.native_id, r.subject) for r in read(root)] == [
         ("Part2/1", "Part2"), ("Part2/2", "Part2"), ("Part2/11", "Part2"), ("Part10/1", "Part10"), ("Part10/2", "Part10"),
     ]  # fmt: skip
-    assert [r.getMessage() for r in caplog.records] == [
-        f"{block_file(root, 'Part10').parent}: no file 11_gsr_ppg*.csv for block 'IQ Test': left out"
-    ]
+    copy, absent = left_out(root)
+    assert (copy.item, copy.reason) == ("CLAS_Database/CLAS/Participants/Part25 - Copy", "known_fault")
+    assert (absent.item, absent.reason) == ("CLAS_Database/CLAS/Block_details/Part10_Block_Details.csv:4", "missing_signal")
+    folder = block_file(root, "Part10").parent
+    assert absent.detail == f"{folder}: expected 11_gsr_ppg*.csv for block 11 ('IQ Test'), found none"
 
 
 def test_signals_come_from_the_named_columns_at_256_hz_in_g(root: Path) -> None:
@@ -81,7 +85,7 @@ def test_signals_come_from_the_named_columns_at_256_hz_in_g(root: Path) -> None:
         assert {(t.rate_hz, t.start_s, t.samples.dtype.name) for t in recording.tracks.values()} == {(256.0, 0.0, "float32")}
         np.testing.assert_allclose(recording.tracks["acc"].samples, np.tile([0, 1, 0], (ROWS, 1)), atol=1e-6)
         np.testing.assert_array_equal(recording.tracks["bvp"].samples, np.arange(ROWS))
-        np.testing.assert_array_equal(recording.tracks["eda"].samples, 1000 + np.arange(ROWS))
+        np.testing.assert_array_equal(recording.tracks["eda"].samples, 10 + np.arange(ROWS) / 64)
 
 
 def test_the_type_of_a_block_spans_it(root: Path) -> None:
@@ -101,25 +105,35 @@ def test_the_folder_may_be_called_data(root: Path) -> None:
 
 garbage = st.one_of(
     st.just(HEADER),
-    st.sampled_from(["0,0,x,9.81,0,1,1", "0,0,0,9.81,0,,1", "0,0,0,9.81,0,1,inf", "0,0,0,9.81,0,1", "garbage", "a,b,c,d,e,f,g,h"]),
+    st.sampled_from(
+        [
+            "0,0,x,9.81,0,1,1",
+            "0,0,\xff,9.81,0,1,1",
+            "2019-01-01,0,0,true,0,1,1",
+            "0,0,0,9.81,0,,1",
+            "0,0,0,9.81,0,1,inf",
+            "0,0,0,9.81,0,1",
+            "garbage",
+            "\xa3\xff",
+            "a,b,c,d,e,f,g,h",
+        ]
+    ),
 )
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(1, ROWS), garbage), min_size=1, max_size=20))
-def test_rows_that_are_not_numbers_are_dropped_and_counted(
-    root: Path, caplog: pytest.LogCaptureFixture, planted: list[tuple[int, str]]
-) -> None:
+def test_rows_that_are_not_numbers_are_dropped_and_counted(root: Path, planted: list[tuple[int, str]]) -> None:
     lines = rows()
     for place, line in planted:
         lines.insert(place, line)
-    write(block_file(root), lines)
-    caplog.clear()
-    with caplog.at_level(logging.INFO):
-        recording = next(reader.read(root, "2019", False))
+    block_file(root).write_text("\n".join(lines) + "\n", encoding="latin-1")
+    said, recording = (one for one in list(reader.read(root, "2019"))[2:4])
+    assert isinstance(recording, Recording) and isinstance(said, LeftOut)
     np.testing.assert_array_equal(recording.tracks["bvp"].samples, np.arange(ROWS))
-    np.testing.assert_array_equal(recording.tracks["eda"].samples, 1000 + np.arange(ROWS))
-    assert f"1_gsr_ppg_.csv: {len(planted)} of {ROWS + len(planted)} rows are not numbers" in caplog.text
+    np.testing.assert_array_equal(recording.tracks["eda"].samples, 10 + np.arange(ROWS) / 64)
+    assert (said.item, said.reason) == (block_file(root).relative_to(root).as_posix(), "lost_rows")
+    assert said.detail.endswith(f"found {len(planted)} of {ROWS + len(planted)} rows that are not")
 
 
 @pytest.mark.parametrize(
@@ -141,9 +155,39 @@ def test_a_file_that_cannot_be_used_is_named(root: Path, lines: list[str], expec
     assert expected in message
 
 
-def test_two_files_for_one_block_are_refused(root: Path) -> None:
-    shutil.copy(block_file(root), block_file(root).with_name("1_gsr_ppg_copy.csv"))
-    assert "1_gsr_ppg_copy.csv" in problem(root)
+def test_a_second_equal_file_of_a_block_is_left_out_and_another_refused(root: Path) -> None:
+    second = Path(shutil.copy(block_file(root), block_file(root).with_name("1_gsr_ppg_b.csv")))
+    before = [r.native_id for r in read(root)]
+    assert [(one.item.rpartition("/")[2], one.reason) for one in left_out(root)][1] == ("1_gsr_ppg_b.csv", "copy")
+    write(second, rows(count=500))
+    assert "found ['1_gsr_ppg_.csv', '1_gsr_ppg_b.csv']; keep the genuine one" in problem(root)
+    second.rename(second.with_name("21_gsr_ppg_.csv"))
+    assert [r.native_id for r in read(root)] == before
+    assert ("21_gsr_ppg_.csv", "extra_file") in [(one.item.rpartition("/")[2], one.reason) for one in left_out(root)]
+
+
+def test_skin_resistance_is_told_from_conductance_by_its_level(root: Path) -> None:
+    lines = [",".join([*row.split(",")[:6], "0" if k == 7 else "250"]) for k, row in enumerate(rows()[1:])]
+    write(block_file(root), [HEADER, *lines])
+    skin = read(root)[0].tracks["eda"].samples
+    assert np.isnan(skin[7])
+    assert set(np.delete(skin, 7)) == {4.0}  # 1 / 250 kOhm
+
+
+def test_a_byte_order_mark_changes_nothing(root: Path) -> None:
+    lines = [row.split(",", 2)[2].strip() for row in rows()]
+    block_file(root).write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
+    np.testing.assert_allclose(read(root)[0].tracks["acc"].samples, np.tile([0, 1, 0], (ROWS, 1)), atol=1e-6)
+
+
+def test_a_table_of_blocks_of_nobody_is_said(root: Path) -> None:
+    shutil.copy(details(root), details(root).with_name("Part3_Block_Details.csv"))
+    (block_file(root).parents[2] / "Notes").mkdir()
+    said = [(one.item.removeprefix("CLAS_Database/CLAS/"), one.reason) for one in left_out(root)]
+    assert said[:3] == [
+        ("Participants/Notes", "extra_file"), ("Participants/Part25 - Copy", "known_fault"),
+        ("Block_details/Part3_Block_Details.csv", "missing_signal"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -155,6 +199,8 @@ def test_two_files_for_one_block_are_refused(root: Path) -> None:
         ("11_gsr_ppg.csv,2.05", "11_gsr_ppg.csv,-2", "row 4: Length(s)"),
         ("11_gsr_ppg.csv,2.05", "11_gsr_ppg.csv,two", "row 4: Length(s)"),
         ("Length(s)", "Length", "'Length(s)'"),
+        ("11,IQ Test,", "11,IQ,Test,,,,,,", "row 4: expected 9 fields as in the first row, found more"),
+        ("EDA Quality", " Block", "found none or two called ['Block']"),
     ],
 )
 def test_a_damaged_table_of_blocks_is_named_with_its_row(root: Path, old: str, new: str, expected: str) -> None:
@@ -175,10 +221,24 @@ def test_a_tree_without_any_block_file_is_refused(root: Path) -> None:
     assert "found none" in problem(root)
 
 
-def test_the_published_number_of_participants_is_asked_for(root: Path) -> None:
-    assert "55 to 62 participants, found 2" in problem(root, check_counts=True)
-    (root / "SYNTHETIC_README.txt").touch()
-    assert len(list(reader.read(root, "2019", True))) == 5
+def test_participants_and_blocks_are_counted_beside_what_is_published(root: Path) -> None:
+    counts = [one for one in reader.read(root, "2019") if isinstance(one, Count)]
+    assert counts == [Count("participants", 2, 55, 62), exactly("blocks", None, 6)]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_damage_anywhere_is_read_or_refused_in_one_line_that_names_the_file(root: Path, data: st.DataObject) -> None:
+    write(block_file(root), rows())
+    write(details(root), [DETAILS, "1,Baseline,1_ecg.csv,1_gsr_ppg.csv,2.05,2,2,2,", "2,Math Test,,,2.05,2,2,2,"])
+    path = data.draw(st.sampled_from([block_file(root), details(root)]))
+    sound = path.read_bytes()
+    at, junk = data.draw(st.integers(0, min(len(sound), 300))), data.draw(st.binary(max_size=6))
+    path.write_bytes(sound[:at] + junk + data.draw(st.sampled_from([b"", sound[at:], sound[at + len(junk) :]])))
+    try:
+        assert {r.subject for r in read(root)} >= {"Part10"}
+    except InputError as error:
+        assert "\n" not in str(error) and str(path) in str(error)
 
 
 def test_another_release_or_an_empty_folder_is_answered(root: Path, tmp_path: Path) -> None:

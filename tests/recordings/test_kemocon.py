@@ -1,6 +1,5 @@
 """K-EmoCon's reader: what was planted comes back, each oddity is survived, each bad file is answered in one line."""
 
-import logging
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -8,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+import soundfile
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emofuse.errors import InputError
 from emofuse.params.wearable import ToyDyads
 from emofuse.recordings import kemocon as reader
+from emofuse.remarks import Count, LeftOut
 from emofuse.signals import Recording
 from emofuse.toy import kemocon as toy
 from emofuse.toy import voices
@@ -47,13 +48,18 @@ def root(written: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(written, tmp_path / "kemocon"))
 
 
-def read(root: Path, check_counts: bool = False) -> dict[str, Recording]:
-    return {recording.native_id: recording for recording in reader.read(root, "1.0.0", check_counts)}
+def read(root: Path) -> dict[str, Recording]:
+    return {one.native_id: one for one in reader.read(root, "1.0.0") if isinstance(one, Recording)}
 
 
-def problem(root: Path, check_counts: bool = False) -> str:
+def left_out(root: Path, reason: str) -> dict[str, str]:
+    """The detail of each item that is left out for that reason."""
+    return {one.item: one.detail for one in reader.read(root, "1.0.0") if isinstance(one, LeftOut) and one.reason == reason}
+
+
+def problem(root: Path) -> str:
     with pytest.raises(InputError) as error:
-        read(root, check_counts)
+        read(root)
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -137,10 +143,10 @@ def test_without_wearable_there_are_no_tracks(recordings: dict[str, Recording]) 
     assert len(ratings(recordings["P2"], "valence")) == 7
 
 
-def test_an_absent_file_is_an_absent_track(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_somebody_did_not_wear_is_an_absent_track_and_said(root: Path) -> None:
     (root / "e4_data/4/E4_EDA.csv").unlink()
     assert list(read(root)["P4"].tracks) == ["acc", "bvp", "temp"]
-    assert "P4 has no eda" in caplog.text
+    assert list(left_out(root, "missing_signal")) == ["P2/acc", "P2/bvp", "P2/eda", "P2/temp", "P4/eda"]
 
 
 def test_the_device_of_most_rows_is_kept(recordings: dict[str, Recording], written: Path) -> None:
@@ -160,10 +166,13 @@ def test_the_authors_device_is_kept_even_against_the_majority(pid: int, official
     path = tmp_path / "E4_TEMP.csv"
     path.write_text("\n".join(["timestamp,pid,value,device_serial", *other, *[row for row in own]]))
     edit(path, lambda lines: [line for line in lines if "XXXXXX" not in line or int(line.split(",")[0]) % 500 == 0] + lines[-1:])
-    found = reader._track(path, pid, "temp", 2.0, 0, 4000)
-    assert found is not None
-    assert found[1] == official
-    assert np.allclose(found[0].samples, 33.5)
+    track, serial, remarks = reader._track(path, pid, "temp", 2.0, 0, 4000)
+    assert track is not None
+    assert serial == official
+    assert np.allclose(track.samples, 33.5)
+    assert [reason for reason, _ in remarks] == ["device_mix_up"]
+    others = sum("XXXXXX" in line for line in path.read_text().splitlines())
+    assert f"{others} rows not of {official}" in remarks[0][1]
 
 
 def test_lost_contact_is_nan_but_a_pulse_of_zero_is_not(recordings: dict[str, Recording], root: Path) -> None:
@@ -192,6 +201,7 @@ def test_an_empty_value_is_a_lost_sample(root: Path) -> None:
     time = path.read_text().splitlines()[59].split(",")[0]
     edit(path, with_line(60, f"{time},6,,A063E1"))
     assert np.isnan(read(root)["P6"].tracks["temp"].samples).sum() == 1
+    assert "found 1 of 120 rows without" in left_out(root, "lost_rows")["e4_data/6/E4_TEMP.csv"]
 
 
 def test_flat_folders_windows_line_ends_and_strays_are_read_alike(root: Path, recordings: dict[str, Recording]) -> None:
@@ -216,18 +226,77 @@ def test_the_release_may_lie_below_the_root(root: Path) -> None:
     assert read(root.parent / "downloads")["P1"].audio == "K-EmoCon/debate_audios/debate_audios/p1.p2.wav"
 
 
-def test_oddities_are_logged(written: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
-        read(written)
-    assert "P2 has no acc, bvp, eda, temp" in caplog.text
-    assert "kept A033E1" in caplog.text
-    assert "P5: the audio ends 2.00 s before the debate" in caplog.text
+def test_rows_of_another_device_are_left_out_and_counted(written: Path) -> None:
+    for item, detail in left_out(written, "device_mix_up").items():
+        rows = pd.read_csv(written / item)
+        since_s = (rows["timestamp"] - PEOPLE["P3"].start_ms) / 1000
+        foreign = ((since_s >= 0) & (since_s < 30) & (rows["device_serial"] != "A033E1")).sum()
+        assert f"{foreign} rows not of A033E1" in detail
+        assert foreign > 50
+    assert set(left_out(written, "device_mix_up")) == {f"e4_data/3/E4_{name}.csv" for name in ("ACC", "BVP", "EDA", "TEMP")}
 
 
-def test_a_genuine_release_must_be_complete(root: Path) -> None:
-    assert len(read(root, check_counts=True)) == 6
-    (root / "SYNTHETIC_README.txt").unlink()
-    assert "32 self-annotation files, found 6" in problem(root, check_counts=True)
+def test_what_outlasts_audio_or_debate_is_said(written: Path) -> None:
+    found = left_out(written, "surplus")
+    assert set(found) == {"P1/ratings", "P2/ratings", "P5/speech", "P6/speech"}
+    assert "found 1 more, up to 35 s" in found["P1/ratings"]
+    assert "expected the debate's 30.00 s, found 28.00 s of audio" in found["P5/speech"]
+
+
+@pytest.mark.parametrize(("seconds", "reason"), [(30, None), (34, None), (36, "wrong_duration"), (26, "surplus"), (24, "wrong_duration")])
+def test_audio_of_another_length_than_the_debate_is_said(root: Path, seconds: int, reason: str | None) -> None:
+    soundfile.write(root / "debate_audios/debate_audios/p3.p4.wav", np.zeros(seconds * 8000), 8000)
+    said = [one.reason for one in reader.read(root, "1.0.0") if isinstance(one, LeftOut) and one.item == "P3/speech"]
+    assert said == ([reason] if reason else [])
+    assert read(root)["P3"].span_s == (0.0, min(30, seconds))
+
+
+@pytest.mark.parametrize("data", [None, b"version https://git-lfs.github.com/spec/v1", b"RIFF"])
+def test_audio_that_cannot_be_heard_leaves_the_rest_of_the_debate(root: Path, recordings: dict[str, Recording], data: bytes | None) -> None:
+    path = root / "debate_audios/debate_audios/p5.p6.wav"
+    path.unlink()
+    if data is not None:
+        path.write_bytes(data)
+    found = read(root)["P6"]
+    assert found.audio == "debate_audios/debate_audios/p5.p6.wav"  # the store looks into it and says why
+    assert found.span_s == (0.0, 30.0)
+    assert np.array_equal(found.tracks["bvp"].samples, recordings["P6"].tracks["bvp"].samples, equal_nan=True)
+
+
+def test_files_of_nobody_in_the_list_are_left_out(root: Path) -> None:
+    edit(root / "metadata/subjects.csv", lambda lines: [line for line in lines if not line.startswith(("5,", "6,"))])
+    (root / "debate_audios/debate_audios/rehearsal.wav").write_bytes(b"RIFF")
+    assert set(read(root)) == {"P1", "P2", "P3", "P4"}
+    assert set(left_out(root, "extra_file")) == {
+        *("e4_data/5", "e4_data/6", "debate_audios/debate_audios/p5.p6.wav", "debate_audios/debate_audios/rehearsal.wav"),
+        *(SELF.format(pid) for pid in (5, 6)),
+    }
+
+
+def test_counts_are_what_lies_there_beside_what_was_published(root: Path) -> None:
+    (root / SELF.format(1)).with_name("P33.self.csv").write_text("")
+    found = {one.what: (one.found, one.least, one.most) for one in reader.read(root, "1.0.0") if isinstance(one, Count)}
+    assert found == {
+        "participants": (6, 32, 32),
+        "self-annotation files": (7, 32, 32),
+        "audio files": (3, 16, 16),
+        "wearable folders": (5, 28, 28),
+        "minutes of debate": (2, 172, 174),  # 3 of half a minute, rounded to even
+    }
+
+
+@pytest.mark.parametrize("name", ["metadata", "e4_data", "emotion_annotations", "debate_audios"])
+@pytest.mark.parametrize("suffix", [".tar.gz", ".zip"])
+def test_archives_that_are_still_packed_are_answered_with_unpack_them(root: Path, name: str, suffix: str) -> None:
+    shutil.rmtree(root / name)
+    (root / f"{name}{suffix}").write_bytes(b"not even read")
+    assert problem(root) == f"{root / name}{suffix}: expected the folder {name} beside it, found the archive only; unpack it there"
+
+
+def test_archives_beside_what_was_unpacked_from_them_do_no_harm(root: Path) -> None:
+    for name in ("metadata", "e4_data"):
+        (root / f"{name}.tar.gz").write_bytes(b"")
+    assert len(read(root)) == 6
 
 
 BVP6 = "e4_data/6/E4_BVP.csv"
@@ -287,17 +356,12 @@ def test_acceleration_in_no_known_unit_is_refused(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "gone", ["metadata", "metadata/subjects.csv", "debate_audios", "debate_audios/debate_audios/p5.p6.wav", SELF.format(4), "e4_data"]
+    "gone", ["metadata", "metadata/subjects.csv", "debate_audios", SELF.format(4), "e4_data", "emotion_annotations/self_annotations"]
 )
 def test_what_is_absent_is_named(gone: str, root: Path) -> None:
     target = root / gone
     shutil.rmtree(target) if target.is_dir() else target.unlink()
     assert Path(gone).name.split(".")[0] in problem(root)
-
-
-def test_audio_that_is_no_audio_is_named(root: Path) -> None:
-    (root / "debate_audios/debate_audios/p5.p6.wav").write_text("version https://git-lfs.github.com/spec/v1")
-    assert "p5.p6.wav" in problem(root)
 
 
 def test_bytes_that_are_no_text_are_named(root: Path) -> None:
@@ -307,12 +371,40 @@ def test_bytes_that_are_no_text_are_named(root: Path) -> None:
 
 def test_an_unknown_release_is_refused(written: Path) -> None:
     with pytest.raises(InputError, match=r"kemocon\.release"):
-        list(reader.read(written, "2.0", False))
+        list(reader.read(written, "2.0"))
 
 
 def test_a_signal_from_outside_of_the_debate_only_is_absent(root: Path) -> None:
     edit(root / "e4_data/6/E4_EDA.csv", lambda lines: lines[:30])
     assert list(read(root)["P6"].tracks) == ["acc", "bvp", "temp"]
+    assert "fewer than two samples" in left_out(root, "missing_signal")["P6/eda"]
+
+
+@pytest.mark.parametrize("end_ms", [10**18, 1_560_000_000_000 * 1000])
+def test_a_debate_of_more_than_a_day_is_refused(root: Path, end_ms: int) -> None:
+    edit(root / "metadata/subjects.csv", with_line(2, f"6,1,1560000000000,{end_ms}"))
+    assert "line 2: expected each pid once, endTime within a day" in problem(root)
+
+
+cells = st.sampled_from(
+    ["timestamp", "value", "pid", "device_serial", "0", "250", "500", "1e9", "-1", "", "nan", "inf", "x", '"', "é", "\x00", "A1"]
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(cells, max_size=4), max_size=6), st.booleans(), st.sampled_from(["\n", "\r\n"]))
+def test_any_file_of_a_signal_gives_rows_or_one_line(tmp_path: Path, lines: list[list[str]], headed: bool, end: str) -> None:
+    path = tmp_path / "E4_EDA.csv"
+    head = ["timestamp,value,device_serial"] if headed else []
+    path.write_text(end.join([*head, *(",".join(line) for line in lines)]), encoding="utf-8", newline="")
+    try:
+        found = reader._samples(path, ["value"])
+    except InputError as error:
+        assert "\n" not in str(error)
+        assert str(path) in str(error)
+    else:
+        assert np.isfinite(found["timestamp"]).all()
+        assert not np.isinf(found["value"]).any()
 
 
 rows = st.lists(st.tuples(st.integers(0, 40), st.integers(-7, 7), st.integers(-9, 9)), min_size=1, max_size=40)

@@ -8,6 +8,7 @@ import pytest
 from emofuse import recordings as corpora
 from emofuse.errors import InputError
 from emofuse.params.wearable import ToySubjects
+from emofuse.remarks import Count, LeftOut
 from emofuse.signals import Recording
 from emofuse.toy import ppg_dalia, python2_pickle
 
@@ -29,13 +30,18 @@ def write(root: Path, change=lambda content: None) -> Path:
     return root / "S1" / "S1.pkl"
 
 
-def read(root: Path, check_counts: bool = False) -> list[Recording]:
-    return list(corpora.read("ppg_dalia", root, "2019", check_counts))
+def read(root: Path) -> list[Recording]:
+    return [one for one in corpora.read("ppg_dalia", root, "2019") if isinstance(one, Recording)]
 
 
-def refusal(root: Path, check_counts: bool = False) -> str:
+def remarks(root: Path) -> tuple[list[LeftOut], dict[str, tuple[int, int | None, int | None]]]:
+    said = [one for one in corpora.read("ppg_dalia", root, "2019") if not isinstance(one, Recording)]
+    return [one for one in said if isinstance(one, LeftOut)], {c.what: (c.found, c.least, c.most) for c in said if isinstance(c, Count)}
+
+
+def refusal(root: Path) -> str:
     with pytest.raises(InputError) as caught:
-        read(root, check_counts)
+        read(root)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -57,7 +63,7 @@ def test_activities_and_heart_rates_are_on_the_clock_of_the_signals(tmp_path):
 
 def test_the_invented_corpus_is_read_with_the_subject_that_ends_early(tmp_path):
     ppg_dalia.write(tmp_path / "dalia", 5, ToySubjects(subjects=2, duration_s=60))
-    whole, early = read(tmp_path / "dalia", check_counts=True)
+    whole, early = read(tmp_path / "dalia")
     assert (whole.native_id, early.native_id) == ("S1", "S6")
     assert whole.span_s == (0, 59.75) and early.span_s == (0, 35.75)  # EDA lacks its last sample
     assert {a.text for a in whole.annotations if a.name == "activity"} - {a.text for a in early.annotations if a.name == "activity"} == {
@@ -81,20 +87,40 @@ def test_a_pickle_of_another_content_is_named(tmp_path, change, message):
     assert found.startswith(str(path)) and message in found
 
 
-def test_heart_rates_must_fill_the_recording_where_counts_are_checked(tmp_path):
-    path = write(tmp_path, lambda c: c.update(label=c["label"][:4]))
-    assert len([a for a in read(tmp_path)[0].annotations if a.name == "heart_rate"]) == 4
-    (tmp_path / "SYNTHETIC_README.txt").write_text("")
-    assert f"{path}: label: expected a heart rate for each of 7 windows of 20.0 s, found 4" in refusal(tmp_path, check_counts=True)
+@pytest.mark.parametrize(("rates", "used", "reason"), [(4, 4, "unlabelled"), (6, 6, None), (8, 8, None), (12, 8, "surplus")])
+def test_heart_rates_that_do_not_fill_the_windows_are_said_and_those_beyond_left_out(tmp_path, rates, used, reason):
+    path = write(tmp_path, lambda c: c.update(label=np.arange(60.0, 60 + rates)))
+    found = [a.value for a in read(tmp_path)[0].annotations if a.name == "heart_rate"]
+    assert found == list(range(60, 60 + used))
+    left_out, counts = remarks(tmp_path)
+    assert counts["heart rates"] == (rates, 64697, 64697)
+    assert counts["subjects with one heart rate for each window"] == (int(reason is None), 1, 1)
+    said = f"{path}: label: expected a heart rate for each of 7 windows of 20.0 s, found {rates}"
+    assert left_out == ([] if reason is None else [LeftOut("S1", reason, said)])
 
 
-def test_counts_of_the_genuine_release_are_checked(tmp_path):
-    write(tmp_path)
-    assert "15 subjects, found 1" in refusal(tmp_path, check_counts=True)
+def test_a_heart_rate_that_is_no_number_has_no_value(tmp_path):
+    write(tmp_path, lambda c: c["label"].__setitem__(2, np.nan))
+    assert [a.value for a in read(tmp_path)[0].annotations if a.name == "heart_rate"][1:4] == [61.5, None, 63]
 
 
-def test_the_sum_of_heart_rates_of_the_genuine_release_is_checked(tmp_path):
+def test_all_subjects_and_their_heart_rates_are_counted(tmp_path):
     for number in range(1, 16):
         value = content() | {"subject": f"S{number}"}
         python2_pickle.write(tmp_path / f"S{number}" / f"S{number}.pkl", value)
-    assert "64697 heart rates, found 105" in refusal(tmp_path, check_counts=True)
+    _, counts = remarks(tmp_path)
+    assert counts["subjects"] == (15, 15, 15)
+    assert counts["heart rates"] == (105, 64697, 64697)
+
+
+def test_the_subject_whose_device_failed_is_said_where_activities_are_absent(tmp_path):
+    for number in (5, 6):
+        python2_pickle.write(tmp_path / f"S{number}" / f"S{number}.pkl", content() | {"subject": f"S{number}"})
+    left_out, _ = remarks(tmp_path)
+    assert [(one.item, one.reason) for one in left_out] == [("S6", "known_fault")]
+    assert "found 20 s without ['stairs', 'table_soccer', 'cycling', 'driving', 'lunch', 'walking']" in left_out[0].detail
+
+
+def test_acceleration_in_64ths_of_g_is_told_apart(tmp_path):
+    write(tmp_path, lambda c: c["signal"]["wrist"].update(ACC=np.tile([0.0, 64.0, 0.0], (32 * SECONDS, 1))))
+    assert np.array_equal(read(tmp_path)[0].tracks["acc"].samples[7], [0, 1, 0])

@@ -1,15 +1,17 @@
 """WESAD's reader against small pickles written here, and against the invented corpus."""
 
-import logging
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from emofuse import recordings as corpora
 from emofuse.errors import InputError
 from emofuse.params.wearable import ToySubjects
+from emofuse.remarks import Count, LeftOut
 from emofuse.signals import Recording
 from emofuse.toy import python2_pickle, wesad
 
@@ -30,13 +32,18 @@ def write(root: Path, subject: str = "S2", change=lambda content: None) -> Path:
     return root / subject / f"{subject}.pkl"
 
 
-def read(root: Path, check_counts: bool = False) -> list[Recording]:
-    return list(corpora.read("wesad", root, "2018", check_counts))
+def read(root: Path) -> list[Recording]:
+    return [one for one in corpora.read("wesad", root, "2018") if isinstance(one, Recording)]
 
 
-def refusal(root: Path, check_counts: bool = False) -> str:
+def remarks(root: Path) -> tuple[list[LeftOut], dict[str, tuple[int, int | None, int | None]]]:
+    said = [one for one in corpora.read("wesad", root, "2018") if not isinstance(one, Recording)]
+    return [one for one in said if isinstance(one, LeftOut)], {c.what: (c.found, c.least, c.most) for c in said if isinstance(c, Count)}
+
+
+def refusal(root: Path) -> str:
     with pytest.raises(InputError) as caught:
-        read(root, check_counts)
+        read(root)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -65,14 +72,14 @@ def test_subjects_come_by_number_one_at_a_time(tmp_path):
     for subject in ("S10", "S2", "S3"):
         write(tmp_path / "WESAD", subject)
     (tmp_path / "WESAD" / "S10" / "S10.pkl").write_bytes(b"no pickle")
-    some = corpora.read("wesad", tmp_path, "2018", False)
+    some = (one for one in corpora.read("wesad", tmp_path, "2018") if isinstance(one, Recording))
     assert [next(some).native_id, next(some).native_id] == ["S2", "S3"]
     with pytest.raises(InputError, match="S10"):
         next(some)
 
 
 def test_the_invented_corpus_is_read(invented):
-    found = read(invented, check_counts=True)
+    found = read(invented)
     assert [r.native_id for r in found] == ["S2", "S3"]
     for recording in found:
         assert 0.9 < np.median(np.linalg.norm(recording.tracks["acc"].samples, axis=1)) < 1.1
@@ -83,7 +90,7 @@ def test_the_invented_corpus_is_read(invented):
         assert recording.annotations[-1].end_s == 90
 
 
-def test_signals_that_end_apart_are_used_to_their_common_end(tmp_path, caplog):
+def test_signals_that_end_apart_are_used_to_their_common_end(tmp_path):
     def cut(value):
         value["signal"]["wrist"]["EDA"] = value["signal"]["wrist"]["EDA"][:-2]
 
@@ -94,14 +101,37 @@ def test_signals_that_end_apart_are_used_to_their_common_end(tmp_path, caplog):
         value["label"] = value["label"][:3500]
 
     write(tmp_path, change=halve)
-    with caplog.at_level(logging.WARNING):
-        assert read(tmp_path)[0].span_s == (0, 5)
-    assert "expected labels of the length" in caplog.text
+    assert read(tmp_path)[0].span_s == (0, 5)
 
 
-def test_counts_of_the_genuine_release_are_checked(tmp_path):
+@pytest.mark.parametrize(("seconds", "together"), [(7.9, 0), (8.1, 1), (9.9, 1), (10.1, 0)])
+def test_labels_that_end_a_second_off_the_signals_are_left_out_and_said(tmp_path, seconds, together):
+    path = write(tmp_path, change=lambda c: c.update(label=np.ones(round(700 * seconds), np.int32)))
+    left_out, counts = remarks(tmp_path)
+    assert counts["subjects whose labels end with their signals"] == (together, 1, 1)
+    said = f"{path}: expected labels as long as the wrist device's signals, 9.0 s, found {seconds:.1f} s: what they share is used"
+    assert left_out == ([] if together else [LeftOut("S2", "surplus", said)])
+
+
+def test_subjects_are_counted_beside_what_is_published(tmp_path):
+    write(tmp_path, "S2", lambda c: c["signal"]["chest"].update(ACC=np.ones((6300, 3))))
+    write(tmp_path, "S3", lambda c: c["signal"]["chest"].update(ACC=np.ones((6299, 3))))
+    write(tmp_path, "S4", lambda c: c["signal"].update(chest=None))
+    left_out, counts = remarks(tmp_path)
+    assert counts["subjects"] == (3, 15, 15)
+    assert counts["subjects with a label for each sample of the chest device"] == (1, 3, 3)
+    assert left_out == []
+
+
+def test_the_wristbands_own_files_change_nothing_zipped_or_not_and_another_pickle_is_left_out(invented, tmp_path):
+    assert (invented / "S2" / "S2_E4_Data.zip").is_file() and (invented / "S3" / "S3_E4_Data" / "BVP.csv").is_file()
+    assert remarks(invented)[0] == []
     write(tmp_path)
-    assert "15 subjects, found 1" in refusal(tmp_path, check_counts=True)
+    write(tmp_path / "S2", "S3").rename(tmp_path / "S2" / "S2 (1).pkl")
+    (tmp_path / "S2" / "S3").rmdir()
+    left_out, _ = remarks(tmp_path)
+    assert [(one.item, one.reason) for one in left_out] == [("S2/S2 (1).pkl", "extra_file")]
+    assert len(read(tmp_path)) == 1
 
 
 def wrist(key: str, value: object):
@@ -117,6 +147,7 @@ def wrist(key: str, value: object):
         (wrist("ACC", np.full((9, 3), 12.0)), "signal.wrist.ACC: expected acceleration"),
         (wrist("BVP", "text"), "signal.wrist.BVP: expected an array, found str"),
         (wrist("EDA", np.full((36, 1), np.inf)), "signal.wrist.EDA: expected numbers"),
+        (wrist("EDA", np.full((36, 1), 1e39)), "signal.wrist.EDA: expected numbers"),  # beyond single precision
         (wrist("TEMP", np.ones((0, 1))), "signal.wrist.TEMP: expected numbers"),
         (lambda c: c["label"].__setitem__(11, 9), "condition: expected codes [0, 1, 2, 3, 4, 5, 6, 7], found 9 at sample 11"),
         (lambda c: c.pop("label"), "label: expected an array, found NoneType"),
@@ -128,10 +159,26 @@ def test_a_pickle_of_another_content_is_named(tmp_path, change, message):
     assert found.startswith(str(path)) and message in found
 
 
-def test_labels_of_another_length_are_an_error_where_counts_are_checked(invented, tmp_path):
-    (tmp_path / "SYNTHETIC_README.txt").write_text("")
-    path = write(tmp_path, change=lambda c: c.update(label=c["label"][:3500]))
-    assert f"{path}: expected labels of the length of the wrist device's signals, 9.0 s, found 5.0 s" in refusal(tmp_path, True)
+def test_a_subject_that_is_endless_to_print_is_named_by_its_kind(tmp_path):
+    path = tmp_path / "S2" / "S2.pkl"
+    path.parent.mkdir()
+    doubled = b"(lq\0" + b"".join(b"0(h%ch%clq%c" % (k, k, k + 1) for k in range(60))  # 2^60 lists, all the same
+    path.write_bytes(b"}U\x07subject" + doubled + b"s.")
+    assert f"{path}: expected the signals of subject 'S2', found a list" in refusal(tmp_path)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_bytes_that_flip_are_read_or_refused_in_one_line_that_names_the_file(tmp_path, data):
+    path = write(tmp_path)
+    content = bytearray(path.read_bytes())
+    for at in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=3)):
+        content[at] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(content)
+    try:
+        assert [one.native_id for one in read(tmp_path)] == ["S2"]
+    except InputError as error:
+        assert str(path) in str(error) and "\n" not in str(error)
 
 
 def test_a_subject_without_pickle_is_named(tmp_path):

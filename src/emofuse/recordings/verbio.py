@@ -15,7 +15,7 @@ Names of TEMP's and ACC's columns and the unit of ACC are nowhere published: the
 and self-reports are not used.
 """
 
-import logging
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,16 +26,18 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float64, Int64
 
-from emofuse import workbook
-from emofuse.corpora import children, is_invented, require_counts
+from emofuse import audio, workbook
 from emofuse.errors import InputError
-from emofuse.recordings import locate, require_release
+from emofuse.recordings import Remark, locate, require_release
+from emofuse.release import children, regular
+from emofuse.remarks import LeftOut, exactly
 from emofuse.signals import Annotation, Recording, Track, in_g
 
 NAME = "verbio"
 RELEASES = ("session_first", "participant_first")
 RATES_HZ = {"acc": 32.0, "bvp": 64.0, "eda": 4.0, "temp": 4.0}  # of the Empatica E4
-COUNTS = {"participants with physiology": 55}
+LICENCE = "on request from the HUBBS Lab, Texas A&M University, whose terms apply"
+PARTICIPANTS = 55  # with physiology
 RATINGS = (1.0, 5.0)  # of stress
 _SESSION = re.compile(r"PRE|POST|TEST\d\d")
 _PARTICIPANT = re.compile(r"P\d{3}")
@@ -47,8 +49,6 @@ _TALK = "PPT"
 _STEP_TOLERANCE = 0.05  # of the period
 _LATEST_START_S = 600.0  # a stage lasts minutes: a later first time is not counted from its start
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
-
-log = logging.getLogger("recordings")
 
 
 @dataclass
@@ -68,23 +68,24 @@ class Stage:
         return f"{self.participant}/{self.session}/{self.stage}"
 
 
-def read(root: Path, release: str, check_counts: bool) -> Iterator[Recording]:
+def read(root: Path, release: str) -> Iterator[Recording | Remark]:
     """Yield a recording for each stage of each participant, sorted; only talks (PPT) have audio and the raters' stress.
 
-    A signal without a file is a recording without that track; a talk without audio, or with nothing but audio, is one too, and is
-    logged. Annotations are named ``stress_<rater>``, 1 to 5, each until the next. Raises InputError for a root without the release,
+    A signal without a file is a recording without that track; a talk without audio, or with nothing but audio, is one too, and each is
+    said. Annotations are named ``stress_<rater>``, 1 to 5, each until the next. Raises InputError for a root without the release,
     two files of one signal, ragged or non-numeric rows, times that do not rise, and rates that are not the device's.
     """
     require_release(NAME, release, RELEASES)
     expected = f"VerBIO in the layout {release} ({'PRE/E4' if release == 'session_first' else 'P001/PRE'} and so on)"
     base = locate(NAME, root, expected, lambda folder: _is_release(folder, release))
     stages = _stages(base, release)
-    if not stages:
+    if not any(stage.signals or stage.audio for stage in stages):
         raise InputError(f"{base}: expected files such as EDA_PPT.xlsx, found none; unpack the release again")
-    if check_counts and not is_invented(root, base):
-        found = len({stage.participant for stage in stages if stage.signals})
-        require_counts(base, "VerBIO", COUNTS, {"participants with physiology": found})
-    return (_recording(stage, root) for stage in stages)
+    yield exactly("participants with physiology", PARTICIPANTS, len({stage.participant for stage in stages if stage.signals}))
+    yield exactly("talks with audio", None, sum(stage.audio is not None for stage in stages))
+    yield from _unused_audio(base, root, {stage.audio for stage in stages})
+    for stage in stages:
+        yield from _recording(stage, root)
 
 
 def _is_release(folder: Path, release: str) -> bool:
@@ -110,7 +111,7 @@ def _stages(base: Path, release: str) -> list[Stage]:
             first = stage.annotation = stage.annotation or path
         if first != path:
             raise InputError(f"{path}: expected one file for {stage.native_id}, found {first.name} too; remove one of the two")
-    return [stages[key] for key in sorted(stages) if stages[key].signals or stages[key].audio]
+    return [stages[key] for key in sorted(stages)]
 
 
 def _session_first(base: Path) -> Iterator[tuple[str, str, Path]]:
@@ -138,18 +139,44 @@ def _is_track(path: Path) -> bool:
     return found is not None and found[2].lower() in RATES_HZ and (found[1] or "E4").upper() == "E4"
 
 
-def _recording(stage: Stage, root: Path) -> Recording:
+def _unused_audio(base: Path, root: Path, used: set[Path | None]) -> Iterator[LeftOut]:
+    for folder, inner, names in os.walk(base):
+        inner[:] = sorted(name for name in inner if not name.startswith(".") and name != "__MACOSX")
+        for path in (Path(folder) / name for name in sorted(names) if not name.startswith(".")):
+            if path.suffix.lower() in audio.SUFFIXES and path not in used:
+                yield LeftOut(path.relative_to(root).as_posix(), "extra_file", f"{path}: expected audio of a talk, found other")
+
+
+def _recording(stage: Stage, root: Path) -> Iterator[Recording | LeftOut]:
+    """The recording of one stage, after what it lacks."""
+    name = stage.native_id
+    if not stage.signals and stage.audio is None:
+        yield LeftOut(name, "missing_signal", f"{stage.annotation}: expected signals or audio of the stage, found its annotation only")
+        return
+    tracks: dict[str, Track] = {}
+    for signal in RATES_HZ:
+        if (path := stage.signals.get(signal)) is None:
+            yield LeftOut(f"{name}/{signal}", "missing_signal", f"{name}: expected a file of {signal}, found none")
+            continue
+        tracks[signal] = _track(signal, path)
+        lost = np.isnan(tracks[signal].samples.reshape(len(tracks[signal].samples), -1)).any(axis=1)
+        if lost.any():
+            found = f"{path}: expected a number for each sample, found {lost.sum()} of {len(lost)} without: empty, or absent by times"
+            yield LeftOut(path.relative_to(root).as_posix(), "lost_rows", found)
     if stage.stage == _TALK and stage.audio is None:
-        log.warning("verbio %s: no audio", stage.native_id)
-    if not stage.signals:
-        log.warning("verbio %s: audio only, no signals", stage.native_id)
-    return Recording(
-        native_id=stage.native_id,
+        yield LeftOut(f"{name}/speech", "missing_signal", f"{name}: expected audio of the talk, found none")
+    if stage.stage == _TALK and stage.annotation is None:
+        yield LeftOut(name, "unlabelled", f"{name}: expected the raters' stress in the talk, found no annotation")
+    stress, strange = _stress(stage.annotation) if stage.annotation else ((), [])
+    for column in strange:
+        yield LeftOut(f"{name}/{column}", "malformed", f"{stage.annotation}: expected times and raters (R1 ...), found column {column!r}")
+    yield Recording(
+        native_id=name,
         subject=stage.participant,
-        tracks={signal: _track(signal, stage.signals[signal]) for signal in RATES_HZ if signal in stage.signals},
+        tracks=tracks,
         session=stage.session,
         audio=stage.audio.relative_to(root).as_posix() if stage.audio else None,
-        annotations=_stress(stage.annotation) if stage.annotation else (),
+        annotations=stress,
     )
 
 
@@ -172,8 +199,6 @@ def _track(signal: str, path: Path) -> Track:
         at = _positions(times, rate, path)
         lost = np.full((at[-1] + 1, axes), np.nan, np.float32)
         lost[at] = samples
-        if len(lost) > len(samples):
-            log.warning("%s: %d of %d samples are missing by their times", path, len(lost) - len(samples), len(lost))
         samples = lost
     return Track(rate, start_s, in_g(samples, str(path)) if signal == "acc" else samples[:, 0])
 
@@ -191,10 +216,7 @@ def _times(column: "pd.Series[float]", path: Path) -> Float64[np.ndarray, "row"]
     if wrong.any():
         row = int(np.argmax(wrong))
         before = f" after {times[row - 1]:g}" if row else ""
-        raise InputError(
-            f"{path}: row {column.index[row]}: expected times that rise, found {times[row]:g}{before}; "
-            "rows are shuffled or repeated: unpack the file again"
-        )
+        raise InputError(f"{path}: row {column.index[row]}: expected times that rise, found {times[row]:g}{before}; unpack it again")
     if abs(times[0]) > _LATEST_START_S:
         raise InputError(f"{path}: expected times from the start of the stage, found {times[0]:g} s in the first row; correct the file")
     return times
@@ -209,31 +231,29 @@ def _positions(times: Float64[np.ndarray, "row"], rate_hz: float, path: Path) ->
             f"{np.median(steps) / rate_hz:g} s; check its column of times"
         )
     if np.maximum(steps, 1).sum() > 2 * len(times):
-        raise InputError(
-            f"{path}: expected at least half of the samples, found {len(times)} rows over {times[-1] - times[0]:g} s; check it"
-        )
+        found = f"{len(times)} rows over {times[-1] - times[0]:g} s"
+        raise InputError(f"{path}: expected at least half of the samples, found {found}; check it")
     return np.concatenate([[0], np.cumsum(np.maximum(np.rint(steps), 1))]).astype(np.int64)
 
 
-def _stress(path: Path) -> tuple[Annotation, ...]:
+def _stress(path: Path) -> tuple[tuple[Annotation, ...], list[str]]:
+    """The ratings, and the columns that are none; a row number, as pandas writes it, has no name."""
     table = _table(path, 0)
     raters = [str(name) for name in table if re.fullmatch(r"R\d+", str(name))]
     clock = _clock(table)
+    strange = [str(name) for name in table if name not in (*clock, *raters) and not re.fullmatch(r"column \d+", str(name))]
     if len(clock) != 1 or not raters or len(table) < 2:
         raise InputError(f"{path}: expected times and raters (R1 ...) of two rows or more, found {list(table)}; correct the file")
     times = _times(table[clock[0]], path)
     ends = np.append(times[1:], 2 * times[-1] - times[-2])  # the last holds as long as the one before it
-    low, high = RATINGS
     for rater in raters:
-        wrong = (table[rater] < low) | (table[rater] > high)
-        if wrong.any():
-            row, found = table.index[wrong][0], table.loc[wrong, rater].iloc[0]
-            raise InputError(f"{path}: row {row}: {rater} expects {low:g} to {high:g}, found {found:g}; correct the file")
+        for row, found in table.loc[(table[rater] < RATINGS[0]) | (table[rater] > RATINGS[1]), rater].items():
+            raise InputError(f"{path}: row {row}: {rater} expects {RATINGS[0]:g} to {RATINGS[1]:g}, found {found:g}; correct the file")
     return tuple(
         Annotation(float(start), float(end), f"stress_{rater}", None if np.isnan(value) else float(value))
         for rater in raters
         for start, end, value in zip(times, ends, table[rater], strict=True)
-    )
+    ), strange
 
 
 def _table(path: Path, unnamed_columns: int) -> pd.DataFrame:
@@ -255,16 +275,14 @@ def _table(path: Path, unnamed_columns: int) -> pd.DataFrame:
 
 def _csv(path: Path, unnamed_columns: int) -> pd.DataFrame:
     try:
-        lines = path.read_text(encoding="utf-8-sig").rstrip().split("\n")
+        lines = regular(path).read_text(encoding="utf-8-sig").rstrip().split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: expected a text file that can be read, found {type(error).__name__}; unpack the release again") from None
     names = [name.strip().strip('"') or f"column {k}" for k, name in enumerate(lines[0].split(","), 1)]
     for number, line in enumerate(lines, 1):
         if line.count(",") != len(names) - 1:
-            raise InputError(
-                f"{path}: row {number}: expected {len(names)} values as in the first row, found {line.count(',') + 1}; "
-                "the file is cut short or damaged: unpack it again"
-            )
+            found = f"expected {len(names)} values as in the first row, found {line.count(',') + 1}"
+            raise InputError(f"{path}: row {number}: {found}; the file is cut short or damaged: unpack it again")
     named = not all(_NUMBER.fullmatch(name) for name in names)
     default = names == ["0"] and len(lines) > 1 and "." in lines[1]  # the name that pandas gives to a column without one
     if not named and not default:
