@@ -1,4 +1,4 @@
-"""Examples tables over audio files, and settings of the engines."""
+"""Examples tables over audio files, settings of the engines, and what they may use."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from emofuse import params, tables
+from emofuse.transcription.engine import Machine
 
 
 def examples_of(root: Path, names: Sequence[str], transcripts: Sequence[str | None] | None = None) -> pd.DataFrame:
@@ -21,7 +22,7 @@ def examples_of(root: Path, names: Sequence[str], transcripts: Sequence[str | No
                 "example_id": f"test:{Path(name).stem}",
                 "corpus": "test",
                 "path": name,
-                "audio_sha256": hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "",
+                "audio_sha256": hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else name,
                 "start_s": 0.0,
                 "end_s": soundfile.info(path).duration if path.exists() else 1.0,
                 "transcript": transcript,
@@ -38,3 +39,8 @@ def make_examples() -> Callable[..., pd.DataFrame]:
 @pytest.fixture(scope="session")
 def settings() -> params.Transcription:
     return params.load(Path(__file__).parents[2] / "params.yaml").transcription
+
+
+@pytest.fixture(scope="session")
+def machine() -> Machine:
+    return Machine(jobs=2, device="cpu")

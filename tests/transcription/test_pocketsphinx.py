@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 import soundfile
 
-from emofuse import params, transcription
+from emofuse import params
 from emofuse.errors import InputError
 from emofuse.toy import speech
+from emofuse.transcription import pocketsphinx
+from emofuse.transcription.engine import Machine, Recognition
 
 Make = Callable[..., pd.DataFrame]
-READ_SPEECH = Path(__file__).parents[3] / "shared" / "data" / "read_speech"
 SENTENCES = ("this was a magnificent celebration", "the punishment was terrible and difficult", "we had a regular meeting this morning")
 
 
@@ -26,31 +27,36 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def texts(frame: pd.DataFrame) -> dict[str, tuple[str, float]]:
-    return {row.example_id: (row.text, row.confidence) for row in frame.itertuples()}
+def heard(examples: pd.DataFrame, root: Path, settings: params.Transcription, jobs: int) -> dict[str, Recognition]:
+    found = pocketsphinx.recognise(examples, root, settings, Machine(jobs, "cpu"))
+    return dict(zip(examples["example_id"], found, strict=True))
 
 
 def test_most_words_of_a_synthetic_voice_are_heard(root: Path, make_examples: Make, settings: params.Transcription) -> None:
     names = [f"{k}.wav" for k in range(len(SENTENCES))]
-    found = texts(transcription.transcribe(make_examples(root, names), root, "pocketsphinx", settings, 2))
-    heard = sum(word in found[f"test:{k}"][0].split() for k, sentence in enumerate(SENTENCES) for word in sentence.split())
-    assert heard >= 0.6 * sum(len(sentence.split()) for sentence in SENTENCES)
-    assert all(confidence <= 0 for _, confidence in found.values())
+    found = heard(make_examples(root, names), root, settings, 2)
+    words = sum(word in found[f"test:{k}"][0].split() for k, sentence in enumerate(SENTENCES) for word in sentence.split())
+    assert words >= 0.6 * sum(len(sentence.split()) for sentence in SENTENCES)
+    assert all(confidence is not None and confidence <= 0 for _, confidence in found.values())
 
 
 def test_order_and_processes_change_no_text(root: Path, make_examples: Make, settings: params.Transcription) -> None:
     names = ["0.wav", "1.wav", "2.wav"]
-    forward = texts(transcription.transcribe(make_examples(root, names), root, "pocketsphinx", settings, 2))
-    backward = texts(transcription.transcribe(make_examples(root, names[::-1]), root, "pocketsphinx", settings, 1))
-    alone = texts(transcription.transcribe(make_examples(root, names[2:]), root, "pocketsphinx", settings, 1))
+    forward = heard(make_examples(root, names), root, settings, 2)
+    backward = heard(make_examples(root, names[::-1]), root, settings, 1)
+    alone = heard(make_examples(root, names[2:]), root, settings, 1)
     assert forward == backward
     assert alone.items() <= forward.items()
 
 
 def test_an_example_without_words_is_kept(root: Path, make_examples: Make, settings: params.Transcription) -> None:
-    found = transcription.transcribe(make_examples(root, ["silence.wav"]), root, "pocketsphinx", settings, 1)
-    assert found[["example_id", "text"]].values.tolist() == [["test:silence", ""]]
-    assert found["confidence"].isna().all()
+    assert heard(make_examples(root, ["silence.wav"]), root, settings, 1) == {"test:silence": ("", None)}
+
+
+def test_identity_is_the_package_that_ships_the_model(settings: params.Transcription) -> None:
+    model, version = pocketsphinx.identity(settings)
+    assert model == "pocketsphinx en-us"
+    assert re.fullmatch(r"pocketsphinx 5\.\d+\.\d+", version)
 
 
 def test_a_part_of_a_file_is_heard_alone(root: Path, make_examples: Make, settings: params.Transcription) -> None:
@@ -58,19 +64,19 @@ def test_a_part_of_a_file_is_heard_alone(root: Path, make_examples: Make, settin
     soundfile.write(root / "both.wav", whole, 16000, subtype="PCM_16")
     examples = make_examples(root, ["both.wav", "2.wav"])
     examples.loc[0, "start_s"] = soundfile.info(root / "0.wav").duration
-    found = texts(transcription.transcribe(examples, root, "pocketsphinx", settings, 1))
+    found = heard(examples, root, settings, 1)
     assert found["test:both"] == found["test:2"]
 
 
 def test_absent_audio_is_named(root: Path, make_examples: Make, settings: params.Transcription) -> None:
     with pytest.raises(InputError, match=re.escape(str(root / "gone.wav"))):
-        transcription.transcribe(make_examples(root, ["gone.wav"]), root, "pocketsphinx", settings, 2)
+        heard(make_examples(root, ["gone.wav"]), root, settings, 2)
 
 
-@pytest.mark.skipif(not READ_SPEECH.is_dir(), reason="recorded clips are not beside the repository")
-def test_a_recorded_voice_is_heard(make_examples: Make, settings: params.Transcription) -> None:
-    lines = (READ_SPEECH / "transcripts.tsv").read_text().splitlines()
+def test_a_recorded_voice_is_heard(make_examples: Make, settings: params.Transcription, recordings: Path) -> None:
+    folder = recordings / "read_speech"
+    lines = (folder / "transcripts.tsv").read_text().splitlines()
     name, said = next(line.split("\t") for line in lines if "0880" in line)
-    found = transcription.transcribe(make_examples(READ_SPEECH, [name]), READ_SPEECH, "pocketsphinx", settings, 1)
+    [(text, _)] = heard(make_examples(folder, [name]), folder, settings, 1).values()
     words = said.split()
-    assert sum(word in found["text"].iloc[0].split() for word in words) >= len(words) / 2
+    assert sum(word in text.split() for word in words) >= len(words) / 2

@@ -7,21 +7,21 @@ import pandas as pd
 
 from emofuse import params
 from emofuse.errors import InputError
+from emofuse.transcription.engine import Machine, Recognition
 
 
-def recognise(examples: pd.DataFrame, root: Path, settings: params.Transcription, jobs: int) -> Iterator[tuple[str, float | None]]:
-    """The examples' own transcripts; InputError naming the first example that has none (an empty one is a transcript)."""
-    del root, settings, jobs
-    absent = examples.loc[examples["transcript"].isna(), "example_id"]
-    if len(absent):
+def recognise(examples: pd.DataFrame, root: Path, settings: params.Transcription, machine: Machine) -> Iterator[Recognition]:
+    """The examples' own transcripts, an empty one where an example has none, which the audit weighs; InputError where none has."""
+    del root, settings, machine
+    if len(examples) and examples["transcript"].isna().all():
         raise InputError(
-            f"{absent.iloc[0]}: expected a transcript that came with the corpus, found none (nor for {len(absent) - 1} others); "
-            "choose a recogniser in corpora.<name>.transcripts of params.yaml"
+            f"{examples['example_id'].iloc[0]}: expected a transcript that came with the corpus, found none (nor for {len(examples) - 1} "
+            "others); choose a recogniser in corpora.<name>.transcripts of params.yaml"
         )
-    yield from ((str(text), None) for text in examples["transcript"])
+    yield from ((text, None) for text in examples["transcript"].fillna(""))
 
 
-def model_name(settings: params.Transcription) -> str:
+def identity(settings: params.Transcription) -> tuple[str, str]:
     """These texts are from no model."""
     del settings
-    return "transcripts of the corpus"
+    return "transcripts of the corpus", "none"

@@ -15,27 +15,28 @@ from pocketsphinx import Decoder
 
 from emofuse import audio, isolation, params
 from emofuse.transcription import clips
+from emofuse.transcription.engine import Machine, Recognition
 
 _fresh: list[Any] = []  # the worker's decoder; its children use copies
 
 
-def recognise(examples: pd.DataFrame, root: Path, settings: params.Transcription, jobs: int) -> Iterator[tuple[str, float | None]]:
+def recognise(examples: pd.DataFrame, root: Path, settings: params.Transcription, machine: Machine) -> Iterator[Recognition]:
     """Text and natural-log posterior of each example's best hypothesis; empty text and no confidence where nothing was heard."""
     options = settings.pocketsphinx.model_dump()
 
     def load() -> None:
         _fresh[:] = [Decoder(samprate=audio.SAMPLE_RATE_HZ, loglevel="FATAL", **options)]
 
-    return isolation.each(_decode, clips.of(examples, root), jobs, "pocketsphinx", prepare=load)
+    yield from isolation.each(_decode, clips.of(examples, root), machine.jobs, None, prepare=load)
 
 
-def model_name(settings: params.Transcription) -> str:
-    """The version of the package names its model."""
+def identity(settings: params.Transcription) -> tuple[str, str]:
+    """The model is a part of the package, whose version pins it."""
     del settings
-    return f"pocketsphinx {version('pocketsphinx')} en-us"
+    return "pocketsphinx en-us", f"pocketsphinx {version('pocketsphinx')}"
 
 
-def _decode(clip: clips.Clip) -> tuple[str, float | None]:
+def _decode(clip: clips.Clip) -> Recognition:
     sound = clips.samples(clip)
     if not sound.any():
         return "", None  # the decoder hears words in digital silence
