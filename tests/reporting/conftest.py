@@ -5,12 +5,13 @@ import pandas as pd
 import pytest
 
 from emofuse.late_fusion import late_fusion
+from emofuse.reporting.data_section import DataFindings
 from emofuse.reporting.setting import Setting
 from emofuse.reporting.wearable_setting import WearableSetting
 from emofuse.reporting.writing import SpeechTextFindings, WearableFindings, write
 from emofuse.scores import score
 from emofuse.significance import compare, recompute_paper_fusion_tests, recompute_paper_marks
-from emofuse.tables import ATTENTION, FUSION_WEIGHTS, HISTORY, PREDICTIONS, PRETRAINING, WINDOW_COUNTS, check
+from emofuse.tables import ATTENTION, AUDIT, FUSION_WEIGHTS, HISTORY, PREDICTIONS, PRETRAINING, WINDOW_COUNTS, WORD_ERRORS, check
 
 CLASSES = ["emotion/angry", "emotion/happy", "emotion/neutral", "emotion/sad"]
 DIMENSIONS = ["arousal", "valence", "dominance"]
@@ -125,9 +126,12 @@ def write_report(setting, paper_values):
         attention=ATTENTION.empty(),
     )
 
-    def write_to(folder, frames):
+    no_data = DataFindings(corpora=(), audit=AUDIT.empty(), word_errors=WORD_ERRORS.empty())
+
+    def write_to(folder, frames, data=None):
         shared = {name: frames[name] for name in ("scores", "comparisons", "paper_values")}
         own = {name: frames[name] for name in ("predictions", "history", "paper_marks")}
-        write(folder, **shared, speech_text=SpeechTextFindings(setting=setting, **own), wearables=nothing)
+        speech_text = SpeechTextFindings(setting=setting, **own)
+        write(folder, **shared, speech_text=speech_text, wearables=nothing, data=data or no_data)
 
     return write_to

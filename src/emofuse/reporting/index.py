@@ -9,7 +9,7 @@ from emofuse.reporting.setting import Setting, corpus_name, model_name
 _CONTENTS = """\
 Two papers, each with its tables beside the printed ones, its tests, its figures and what differs:
 [paper A, speech and text](#paper-a-reproduced) · [paper B, speech and wearables](#paper-b-reproduced) ·
-[how to read this](#how-to-read-this)"""
+[the data](#the-data) · [how to read this](#how-to-read-this)"""
 _MORE = (
     "More: [all scores](tables/scores.md) · [all t-tests](tables/tests.md) · [the paper's own marks, recomputed](tables/paper_marks.md) · "
     "[metrics.json](metrics.json)"
@@ -33,10 +33,11 @@ def page(
     study_tables: Sequence[str],
     figures: Mapping[str, str],
     wearables: str,
+    data: str,
 ) -> str:
     """Return the index as Markdown; ``figures`` maps the path of each figure, relative to the page, without suffix, to its caption.
 
-    ``wearables`` is paper B's part.
+    ``wearables`` is paper B's part, ``data`` that on the corpora.
     """
     baselines = ", ".join(f"{model_name(m)} ({role})" for m, role in _roles(setting))
     parts = [
@@ -56,6 +57,7 @@ def page(
         "## What differs from the paper",
         "\n".join(f"* {sentence}" for sentence in setting.deviations) or "Nothing that was stated to this report.",
         wearables,
+        data,
         "# How to read this",
         _HOW_TO_READ,
     ]

@@ -8,7 +8,18 @@ import pandas as pd
 LATE_FUSION = "late_fusion"
 
 _MODEL_NAMES = {LATE_FUSION: "LF"}
-_CORPUS_NAMES = {"msp_podcast": "MSP-Podcast", "iemocap": "IEMOCAP", "kemocon": "K-EmoCon"}
+_CORPUS_NAMES = {  # the papers' corpora in the order of their tables, then others whose names are not plain capitals
+    "msp_podcast": "MSP-Podcast",
+    "iemocap": "IEMOCAP",
+    "kemocon": "K-EmoCon",
+    "verbio": "VerBIO",
+    "affective_road": "AffectiveROAD",
+    "ppg_dalia": "PPG-DaLiA",
+    "voxceleb1": "VoxCeleb1",
+    "crema_d": "CREMA-D",
+    "emodb": "EmoDB",
+    "empatica_e4": "Empatica E4 exports",
+}
 _METRIC_NAMES = {"uar": "UAR %", "accuracy": "accuracy", "macro_f1": "macro F1", "macro_f1_all": "macro F1, all classes"}
 
 TASKS = ("emotion4", "arousal", "valence", "dominance", "avd")  # of paper A, in the order of its tables

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from emofuse.reporting import figure_data, figures, index, paper_tables, summary, wearable_section
+from emofuse.reporting import data_section, figure_data, figures, index, paper_tables, summary, wearable_section
 from emofuse.reporting.csv_file import write_csv
+from emofuse.reporting.data_section import DataFindings
 from emofuse.reporting.metrics_file import metrics
 from emofuse.reporting.setting import LATE_FUSION, Setting, corpus_name, in_paper_order, of_paper
 from emofuse.reporting.wearable_setting import WearableSetting
@@ -49,6 +50,7 @@ def write(
     paper_values: pd.DataFrame,
     speech_text: SpeechTextFindings,
     wearables: WearableFindings,
+    data: DataFindings,
 ) -> None:
     """Write tables/, figures/, plots/, metrics.json and index.md below ``folder``; equal input gives equal bytes.
 
@@ -69,9 +71,11 @@ def write(
         section = wearable_section.write(
             partial, scores=scores, comparisons=comparisons, paper_values=paper_values, **{f: getattr(wearables, f) for f in _FINDINGS}
         )
+        data_part = data_section.write(partial, data, own_scores, setting)
         tree = metrics(own_scores, own_comparisons, setting) | wearable_section.metrics(scores, comparisons, wearables.setting)
+        tree |= data_section.metrics(data.word_errors)
         (partial / "metrics.json").write_text(json.dumps(tree, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        page = index.page(setting, own_scores, paper_texts, study_texts, drawn, section)
+        page = index.page(setting, own_scores, paper_texts, study_texts, drawn, section, data_part)
         (partial / "index.md").write_text(page, encoding="utf-8")
         for name in _OWNED:
             old = folder / name
