@@ -32,7 +32,7 @@ def main(what: str) -> None:
         trained, folder = store.place("fits", job.key), study.pretrained_folder(job.network)
         history = pq.read_table(trained / "history.parquet").to_pandas().assign(network=job.network)
         tables.write(history, folder / "history.parquet", tables.PRETRAINING)
-        shutil.copyfile(trained / "weights.safetensors", folder / "weights.safetensors")
+        shutil.copyfile(trained / "weights.safetensors", study.weights_file(job.network))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ def main() -> None:
         paper_values=paper_values,
         speech_text=findings.speech_text(params, paper_values),
         wearables=findings.wearables(params, paper_values),
+        data=findings.data(params),
     )
 
 

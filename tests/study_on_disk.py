@@ -66,7 +66,8 @@ def examples(corpus: str, rng: np.random.Generator, n: int = 48) -> pd.DataFrame
 def _write_corpus(corpus: str, rng: np.random.Generator) -> None:
     frame = examples(corpus, rng)
     tables.write(frame, study.examples_file(corpus), tables.EXAMPLES)
-    texts = frame[["example_id"]].assign(text=frame["emotion"] + " words", confidence=None, engine="corpus", engine_model="none")
+    engine = {"engine": "corpus", "engine_model": "none", "engine_version": "1"}
+    texts = frame[["example_id"]].assign(text=frame["emotion"] + " words", confidence=None, **engine)
     tables.write(texts, study.transcripts_file(corpus), tables.TRANSCRIPTS)
     classes = dict(zip(frame["example_id"], frame["emotion"].map(CLASSES.index), strict=True))
 

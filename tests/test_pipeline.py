@@ -252,6 +252,26 @@ def test_a_wrong_parameter_stops_with_one_line_and_leaves_no_output(clone, first
     assert clone.repro()[1] == {}
 
 
+def test_damaged_audio_stops_the_pipeline_before_training_until_it_is_accepted_and_the_report_repeats_it(clone, first):
+    own = clone.folder / "own"
+    shutil.copytree(clone.folder / "data" / "toy" / "iemocap", own)
+    damaged = next((own / "Session5" / "sentences" / "wav").rglob("[!.]*.wav"))
+    damaged.write_bytes(damaged.read_bytes()[:1000])
+    clone.params(corpora__iemocap__root="own")
+    output = clone.call("dvc", "repro", code=255)
+    assert "audit.accept.iemocap: [damaged_audio]" in output and "Running stage 'train" not in output and "Traceback" not in output
+    assert f"{damaged.relative_to(own)}: expected" in (clone.folder / "reports" / "audit" / "iemocap.md").read_text().replace("\\", "")
+    clone.params(audit__accept={"iemocap": ["damaged_audio"]})
+    stages, runs = clone.repro()
+    assert "audit@iemocap" in stages and not any(s.startswith("ingest") for s in stages)
+    assert set(runs) >= {"emotion4/iemocap/cnn14"}
+    told = (clone.folder / "reports" / "index.md").read_text()
+    assert "every number here stands under it" in told and "`damaged_audio`" in told
+    clone.params(corpora__iemocap__root="data/toy/iemocap", audit__accept={})
+    _, runs = clone.repro()
+    assert runs == {}
+
+
 CELLS = ["train@emotion4-msp_podcast-mfcnn14", "train@emotion4-iemocap-cnn14"]
 
 

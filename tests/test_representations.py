@@ -223,7 +223,7 @@ def stress_predict(recordings, tmp_path, monkeypatch):
     for subject in ("S02", "S05", "S11"):
         shutil.copytree(recordings / "stress_predict" / "Raw_data" / subject, tmp_path / "stress_predict" / subject)
     data = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
-    data["wearable"]["corpora"]["empatica_e4"] = {"root": "stress_predict", "release": "any", "check_counts": True}
+    data["wearable"]["corpora"]["empatica_e4"] = {"root": "stress_predict", "release": "any"}
     data["wearable"]["roles"]["signals"] = ["empatica_e4"]
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(data), encoding="utf-8")
     monkeypatch.chdir(tmp_path)

@@ -68,7 +68,7 @@ def test_every_stage_outside_the_project_says_what_it_misses(script, tmp_path):
         "pretrain": ["encoders"],
         "train_emotion": ["attention"],
     }
-    one = ["toy_corpora", "ingest", "ingest_recordings", "cut_windows", "transcribe", "embed_text"]
+    one = ["toy_corpora", "audit", "audit_features", "ingest", "ingest_recordings", "cut_windows", "transcribe", "embed_text"]
     arguments = words.get(script.stem, ["iemocap"] if script.stem in one else [])
     done = subprocess.run([sys.executable, str(script), *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "Traceback" not in done.stderr and len(done.stderr.strip().splitlines()) == 1

@@ -1,10 +1,13 @@
 """What the documentation says is there is there."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
+
+from emofuse import corpora
 
 REPOSITORY = Path(__file__).parents[1]
 PAGES = ["README.md", "CONTRIBUTING.md", "data/README.md"]
@@ -34,8 +37,8 @@ def test_every_parameter_that_the_readme_sets_exists():
 
 
 def test_every_make_target_that_the_words_name_exists():
-    targets = set(re.findall(r"^([a-z]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
-    named = {t for page in PAGES for t in re.findall(r"make ([a-z]+)", (REPOSITORY / page).read_text(encoding="utf-8"))}
+    targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    named = {t for page in PAGES for t in re.findall(r"make ([a-z-]+)", (REPOSITORY / page).read_text(encoding="utf-8"))}
     assert named <= targets | {"sure"}
 
 
@@ -54,3 +57,12 @@ def test_every_table_of_data_readme_is_an_output_of_the_pipeline():
         "data/toy/",
     ):
         assert name in pipeline and name.removeprefix("data/") in (REPOSITORY / "data" / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_corpus_that_the_readme_enters_has_that_release_and_protocol():
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    entries = re.findall(r'`(\w+): \{(?:root: …, )?release: "?([\w.]+)"?, protocol: (\w+)', text)
+    assert {name for name, _, _ in entries} == set(corpora.known()) - {"msp_podcast", "iemocap"}
+    for name, release, protocol in entries:
+        module = import_module(f"emofuse.corpora.{name}")
+        assert release in module.RELEASES and protocol == module.PROTOCOL, name

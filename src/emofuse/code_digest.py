@@ -31,6 +31,9 @@ NUMERICS = (
     "pandas",
     "pytorch-metric-learning",
     "openpyxl",
+    "jiwer",
+    "faster-whisper",
+    "ctranslate2",
 )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, partial
 from pathlib import Path
 
 import pandas as pd
@@ -39,27 +39,18 @@ def execute(job: Job, store: Store, report: Report, prepare: Callable[[], Run]) 
         folder = store.find("fits", job.fit_key)
         if folder is not None and not missing:
             return
-        run = _Once(prepare)
+        run = cache(prepare)
         if folder is None:
             folder = store.publish("fits", job.fit_key, job.fit_inputs, partial(_train, job, run, report))
-        run.it.learner.model.load_state_dict(load_file(folder / "weights.safetensors"))
+        run().learner.model.load_state_dict(load_file(folder / "weights.safetensors"))
         for subset in missing:
-            write = partial(_predict, run.it, subset)
+            write = partial(_predict, run(), subset)
             store.publish("predictions", job.prediction_key(subset), job.prediction_inputs(subset), write)
 
 
-class _Once:
-    def __init__(self, prepare: Callable[[], Run]) -> None:
-        self._prepare = prepare
-
-    @cached_property
-    def it(self) -> Run:
-        return self._prepare()
-
-
-def _train(job: Job, run: _Once, report: Report, folder: Path) -> None:
-    schedule = run.it.schedule
-    result = fit(job.name, run.it.learner, schedule, job.seed, lambda epoch: report(epoch, schedule.epochs))
+def _train(job: Job, run: Callable[[], Run], report: Report, folder: Path) -> None:
+    schedule = run().schedule
+    result = fit(job.name, run().learner, schedule, job.seed, lambda epoch: report(epoch, schedule.epochs))
     write_fit(result, folder)
 
 

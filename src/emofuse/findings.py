@@ -9,6 +9,7 @@ from emofuse import published, published_wearable, speech_wearables, study, tabl
 from emofuse.cells import concatenate
 from emofuse.params import Params
 from emofuse.pretraining import INPUTS, MECHANISMS
+from emofuse.reporting.data_section import DataFindings
 from emofuse.reporting.setting import Setting
 from emofuse.reporting.wearable_setting import WearableSetting
 from emofuse.reporting.writing import SpeechTextFindings, WearableFindings
@@ -61,6 +62,17 @@ def wearables(params: Params, paper_values: pd.DataFrame) -> WearableFindings:
         pretraining=_read_all(pretrained, tables.PRETRAINING),
         fusion_weights=_read_all(weights, tables.FUSION_WEIGHTS),
         attention=tables.read(study.ATTENTION_FILE, tables.ATTENTION),
+    )
+
+
+def data(params: Params) -> DataFindings:
+    """What the audit found in the corpora of both papers, and the word error rates."""
+    corpora = (*params.corpora, *params.wearable.corpora)
+    audited = [*corpora, "features_corpora", "features_recordings"]
+    return DataFindings(
+        corpora=corpora,
+        audit=_read_all([study.audit_file(name) for name in audited], tables.AUDIT),
+        word_errors=tables.read(study.WORD_ERRORS_FILE, tables.WORD_ERRORS),
     )
 
 

@@ -112,7 +112,7 @@ def encoder_jobs(params: Params, code: str) -> list[Pretraining]:
 
 def fusion_jobs(params: Params, code: str) -> list[Pretraining]:
     """The fusion network of each mechanism, on the windows that have all five signals."""
-    encoders = {name: study.pretrained_folder(name) / "weights.safetensors" for name in INPUTS}
+    encoders = {name: study.weights_file(name) for name in INPUTS}
     schedule = params.at_scale(params.wearable.schedules).fusion
     return [_job(params, mechanism, params.wearable.roles.fusion, INPUTS, schedule, encoders, code) for mechanism in MECHANISMS]
 

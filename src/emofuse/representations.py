@@ -1,7 +1,6 @@
 """The frozen part of paper B, computed once for every window: embeddings, and what each pretrained fusion makes of them (B §4.2)."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from emofuse.models.speech_autoencoder import SpeechAutoencoder
 from emofuse.params import Params
 from emofuse.params.wearable import Wearable
 from emofuse.pretraining import INPUTS, MECHANISMS, SPEECH, windows_with
+from emofuse.signals import SIGNALS
 from emofuse.speech_wearables import PRETRAINED, RANDOM, representation_folder
 
 _CHUNK = 64
@@ -31,10 +31,10 @@ def write(params: Params) -> None:
     ids = list(examples["example_id"])
     if not ids:
         raise InputError(f"{corpus}: expected windows with all of {INPUTS}, found none; check the corpus' wearable and audio files")
-    speech = wearable_networks.scale_of_speech(wearable, _weights(SPEECH))
+    speech = wearable_networks.scale_of_speech(wearable, study.weights_file(SPEECH))
     networks = {PRETRAINED: pretrained(wearable, params.scale, speech), RANDOM: untrained(wearable, params.scale)}
     networks |= {
-        m: wearable_networks.load_weights(wearable_networks.fusion_pretraining(wearable, m, params.scale), _weights(m)).eval()
+        m: wearable_networks.load_weights(wearable_networks.fusion_pretraining(wearable, m, params.scale), study.weights_file(m)).eval()
         for m in MECHANISMS
     }
     embeddings = {name: _embeddings(network, speech, caches, ids) for name, network in networks.items()}
@@ -49,10 +49,7 @@ def write(params: Params) -> None:
 def pretrained(params: Wearable, scale: str, speech: SpeechAutoencoder) -> FusionPretraining:
     """The encoders as they were pretrained, each by itself; the fusion above them is not used."""
     network = wearable_networks.fusion_pretraining(params, "unweighted", scale)
-    network.encoders[SPEECH].load_state_dict(speech.encoder.state_dict())
-    for signal in INPUTS:
-        if signal != SPEECH:
-            wearable_networks.load_weights(network.encoders[signal], _weights(signal), "encoder.")
+    wearable_networks.load_encoders(network, speech, {signal: study.weights_file(signal) for signal in SIGNALS})
     return network.eval()
 
 
@@ -103,7 +100,3 @@ def _joined(network: nn.Module, embeddings: Tensor, freeze: str) -> Tensor:
     assert isinstance(network, FusionPretraining)
     parts = embeddings.split(_CHUNK)
     return torch.cat([network.fusion(part) if freeze == "projection" else network.fusion.fuse(part) for part in parts])
-
-
-def _weights(network: str) -> Path:
-    return study.pretrained_folder(network) / "weights.safetensors"

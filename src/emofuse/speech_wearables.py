@@ -179,7 +179,7 @@ def _shuffled(truth: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 def _settings(params: Params, model: str, configuration: Configuration) -> EmotionSettings:
     wearable, name = params.wearable, configuration.representation
-    weights = study.pretrained_folder(name) / "weights.safetensors"
+    weights = study.weights_file(name)
     trained_projection = name in MECHANISMS and wearable.network.freeze == "fusion"
     if trained_projection and not weights.is_file():
         raise InputError(f"{weights}: expected the weights of the pretrained fusion, found no file; run `dvc repro`")

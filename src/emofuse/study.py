@@ -8,6 +8,7 @@ from emofuse.errors import InputError
 from emofuse.params import Params
 
 CELLS = Path("results/cells")
+WORD_ERRORS_FILE = Path("results/word_errors.parquet")
 SCORES_FILE = Path("results/scores.parquet")
 COMPARISONS_FILE = Path("results/comparisons.parquet")
 FUSION_WEIGHTS_FILE = Path("results/fusion_weights.parquet")  # of the pretraining; those of the folds are in their cells
@@ -70,6 +71,36 @@ def examples_file(corpus: str) -> Path:
     return Path("data/examples") / f"{corpus}.parquet"
 
 
+def left_out_file(corpus: str) -> Path:
+    """The LeftOut table of a corpus: what it lists and the Examples table does not hold."""
+    return Path("data/left_out") / f"{corpus}.parquet"
+
+
+def counts_file(corpus: str) -> Path:
+    """The Counts table of a corpus, beside what was published of its release."""
+    return Path("data/counts") / f"{corpus}.parquet"
+
+
+def references_file(corpus: str) -> Path:
+    """What was really said, as far as the corpus brings it."""
+    return Path("data/references") / f"{corpus}.parquet"
+
+
+def audit_file(corpus: str) -> Path:
+    """What the audit found in a corpus."""
+    return Path("data/audit") / f"{corpus}.parquet"
+
+
+def audited_file(kind: str, corpus: str) -> Path:
+    """The mark of a corpus (``kind``: corpora or recordings) that passed the audit; constant, so that a new warning re-runs nothing."""
+    return Path("data/audited") / kind / f"{corpus}.txt"
+
+
+def recognition_file(corpus: str) -> Path:
+    """How a corpus was transcribed, and how fast."""
+    return Path("results/recognition") / f"{corpus}.parquet"
+
+
 def transcripts_file(corpus: str) -> Path:
     """The Transcripts table of a corpus."""
     return Path("data/transcripts") / f"{corpus}.parquet"
@@ -98,6 +129,11 @@ def self_reports_file(corpus: str) -> Path:
 def pretrained_folder(network: str) -> Path:
     """Weights and history of a pretrained network: speech, a signal, or a fusion mechanism."""
     return Path("results/pretrained") / network
+
+
+def weights_file(network: str) -> Path:
+    """The weights of a pretrained network."""
+    return pretrained_folder(network) / "weights.safetensors"
 
 
 def features_folder(feature: str, corpus: str) -> Path:

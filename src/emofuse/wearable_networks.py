@@ -1,5 +1,6 @@
 """Paper B's networks as params.yaml describes them, untrained or with the weights of their pretraining."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from emofuse.models.signal_encoder import SignalEncoder
 from emofuse.models.speech_autoencoder import SpeechAutoencoder
 from emofuse.params.wearable import Wearable
 from emofuse.pretraining import INPUTS, SPEECH
+from emofuse.signals import SIGNALS
 
 STATISTICS = 8  # of each masked signal, B §3.2
 
@@ -68,9 +70,16 @@ def fusion(params: Wearable, mechanism: str, scale: str) -> Fusion:
 def fusion_pretraining(params: Wearable, mechanism: str, scale: str) -> FusionPretraining:
     """Encoders, fusion and the heads that predict the statistics; all untrained."""
     encoders: dict[str, nn.Module] = {SPEECH: speech_autoencoder(params).encoder}
-    encoders |= {signal: signal_encoder(params) for signal in INPUTS if signal != SPEECH}
+    encoders |= {signal: signal_encoder(params) for signal in SIGNALS}
     joined = fusion(params, mechanism, scale)
     return FusionPretraining(encoders, joined, FusionHeads(joined.width, len(INPUTS) * STATISTICS, params.network.fusion_head))
+
+
+def load_encoders(network: FusionPretraining, speech: SpeechAutoencoder, weights: Mapping[str, Path]) -> None:
+    """Put the pretrained encoders under the network's fusion: that of ``speech``, and of each signal the one in its weights file."""
+    network.encoders[SPEECH].load_state_dict(speech.encoder.state_dict())
+    for signal in SIGNALS:
+        load_weights(network.encoders[signal], weights[signal], "encoder.")
 
 
 def load_weights(network: nn.Module, path: Path, prefix: str = "") -> Any:

@@ -64,11 +64,14 @@ def _weights_folder(package: Path) -> Path:
 
 
 def load(name: str, revision: str | None, sha256: str | None) -> tuple[BertTokenizer, BertModel]:
-    """Tokeniser and encoder (with pooler) in evaluation mode; raises InputError if the hub or the folder does not have them."""
+    """Tokeniser and encoder (with pooler) in evaluation mode; raises InputError if the hub or the folder does not have them.
+
+    Weights are read from safetensors only.
+    """
     source = locate(name, sha256)
     try:
         tokenizer = BertTokenizer.from_pretrained(source, revision=revision or "main")
-        encoder = BertModel.from_pretrained(source, revision=revision or "main")
+        encoder = BertModel.from_pretrained(source, revision=revision or "main", use_safetensors=True)  # never a pickle
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"text_encoder.name: expected a BERT at '{source}', could not load it ({reason}); give a local folder") from error

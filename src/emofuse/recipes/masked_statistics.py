@@ -18,7 +18,6 @@ from emofuse.models.speech_autoencoder import SpeechAutoencoder
 from emofuse.pretraining import INPUTS, SPEECH, Pretraining
 from emofuse.runs import Store
 from emofuse.self_supervision.masking import mask
-from emofuse.signals import SIGNALS
 from emofuse.window_batches import WindowArrays, epoch_rows
 
 Side = dict[str, WindowArrays]
@@ -68,9 +67,7 @@ def prepare(job: Pretraining, device: torch.device) -> MaskedStatistics:
     params = job.params
     model = wearable_networks.fusion_pretraining(params, job.network, job.scale)
     speech = wearable_networks.scale_of_speech(params, job.encoders[SPEECH])
-    model.encoders[SPEECH].load_state_dict(speech.encoder.state_dict())
-    for signal in SIGNALS:
-        wearable_networks.load_weights(model.encoders[signal], job.encoders[signal], "encoder.")
+    wearable_networks.load_encoders(model, speech, job.encoders)
     model.encoders.requires_grad_(params.network.encoders == "trainable")
     model = model.to(device)
     optimiser, scheduler = optimisers.adam(model, params.learning_rate)
