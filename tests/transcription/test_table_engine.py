@@ -60,7 +60,7 @@ def test_a_corpus_without_a_file_is_named(tmp_path: Path, settings: params.Trans
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     assert "gone.csv: expected a CSV of texts, found No such file" in refusal(lambda: table.texts(tmp_path / "gone.csv", EXAMPLES))
-    assert "Is a directory" in refusal(lambda: table.texts(tmp_path, EXAMPLES))
+    assert "expected a file, found a folder" in refusal(lambda: table.texts(tmp_path, EXAMPLES))
 
 
 def test_identity_is_the_name_and_the_content(tmp_path: Path, settings: params.Transcription) -> None:
