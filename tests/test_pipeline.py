@@ -1,6 +1,6 @@
 """The real pipeline under the real DVC, in a clone of its own with the smallest study: what runs again after which change.
 
-The tests share one clone and go in order, each from the state the one before left; together they take two to three minutes.
+The tests share one clone and go in order, each from the state the one before left; together they take about ten minutes.
 """
 
 import json
