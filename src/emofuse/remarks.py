@@ -11,8 +11,8 @@ from typing import Literal
 
 import pandas as pd
 
-from emofuse import tables
-from emofuse.errors import printable
+from emofuse import audio, tables
+from emofuse.errors import InputError, printable
 
 Severity = Literal["error", "warning", "note"]
 
@@ -54,6 +54,15 @@ class Count:
     found: int
     least: int | None
     most: int | None
+
+
+def heard(path: Path) -> audio.AudioFile | tuple[str, str]:
+    """The audio file, or as what it is left out, and why: it is absent, cannot be decoded, or is silent."""
+    try:
+        file = audio.inspect(path)
+    except InputError as error:
+        return "damaged_audio" if path.is_file() else "missing_audio", str(error)
+    return file if file.peak > 0 else ("silent_audio", f"{path}: expected sound, found digital silence of {file.duration_s:.2f} s")
 
 
 def exactly(what: str, expected: int | None, found: int) -> Count:

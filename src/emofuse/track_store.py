@@ -18,7 +18,7 @@ from emofuse import arrays, audio, tables
 from emofuse.arrays import ArrayCache
 from emofuse.errors import InputError
 from emofuse.release import children, is_invented
-from emofuse.remarks import Count, LeftOut, counts_table, left_out_table
+from emofuse.remarks import Count, LeftOut, counts_table, heard, left_out_table
 from emofuse.signals import SIGNALS, UNITS, Recording, Track
 
 SPEECH = "speech"
@@ -140,21 +140,12 @@ def _speech(recording: Recording, written: _Written) -> audio.AudioFile | None:
     if recording.audio is None:
         return None
     if recording.audio not in written.heard:
-        written.heard[recording.audio] = _look_into(written.root / recording.audio)
+        written.heard[recording.audio] = heard(written.root / recording.audio)
     file = written.heard[recording.audio]
     if isinstance(file, audio.AudioFile):
         return file
     written.left_out.append(LeftOut(recording.native_id, *file))
     return None
-
-
-def _look_into(path: Path) -> audio.AudioFile | tuple[str, str]:
-    """The audio file, or as what it is left out and why."""
-    try:
-        file = audio.inspect(path)
-    except InputError as error:
-        return "damaged_audio" if path.is_file() else "missing_audio", str(error)
-    return file if file.peak > 0 else ("silent_audio", f"{path}: expected sound, found digital silence of {file.duration_s:.2f} s")
 
 
 def _shared(corpus: str, name: str, recording: Recording, speech: audio.AudioFile | None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import pandas as pd
 
 from emofuse.audit.finding import Finding, native, of_records
 from emofuse.remarks import Severity
+from emofuse.track_store import SPEECH
 
 CHECKS = {
     "clock": "a clock that counts from 1970 says a time between 2000 and 2035",
@@ -17,7 +18,6 @@ CHECKS = {
 _PLAUSIBLE_S = (946_684_800.0, 2_051_222_400.0)  # 1 January 2000 and 2035, UTC
 _APART_S = 10.0  # wristbands stop a few seconds apart; more is another recording, or another clock
 _EDGE_S = 1.0  # of the used time that a signal may miss at either end: one sample of the slowest, and rounding
-SPEECH = "speech"
 
 
 def find(recordings: pd.DataFrame, window_s: float, largest_lost_share: float) -> list[Finding]:

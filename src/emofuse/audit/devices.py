@@ -8,6 +8,7 @@ import pandas as pd
 from emofuse import tables
 from emofuse.arrays import ArrayCache
 from emofuse.audit.finding import Finding, native, of_records
+from emofuse.track_store import SPEECH
 
 CHECKS = {
     "device_shared": "one device records one subject at a time",
@@ -41,7 +42,7 @@ def _devices(recordings: pd.DataFrame) -> list[Finding]:
         begin=worn["t0_unix_s"] + worn["start_s"], finish=worn["t0_unix_s"] + worn["start_s"] + worn["samples"] / worn["rate_hz"]
     )
     spans = (
-        worn[worn["signal"] != "speech"]
+        worn[worn["signal"] != SPEECH]
         .groupby(["device", "recording", "subject"], as_index=False)
         .agg(begin=("begin", "min"), finish=("finish", "max"))
     )

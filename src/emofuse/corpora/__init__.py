@@ -24,7 +24,7 @@ from tqdm import tqdm
 from emofuse import audio, tables
 from emofuse.errors import InputError
 from emofuse.release import is_invented
-from emofuse.remarks import Count, LeftOut, counts_table, exactly, left_out_table
+from emofuse.remarks import Count, LeftOut, counts_table, exactly, heard, left_out_table
 
 _Clip = TypeVar("_Clip", bound=Hashable)
 _READERS = 8  # threads: files are read and decoded while others wait for the disk
@@ -72,8 +72,8 @@ def complete(
     """
     paths = [root / path for path in rows["path"]]
     files = _inspect(paths, corpus)
-    reasons = [_unusable(path, file) for path, file in zip(paths, files, strict=True)]
-    unusable = [LeftOut(str(name), *why) for name, why in zip(rows["native_id"], reasons, strict=True) if why is not None]
+    kept = [file for file in files if isinstance(file, audio.AudioFile)]
+    unusable = [LeftOut(str(name), *file) for name, file in zip(rows["native_id"], files, strict=True) if isinstance(file, tuple)]
     if len(unusable) == len(rows):
         first = unusable[0].detail if unusable else f"{base}: expected utterances of {corpus}, found none"
         raise InputError(f"{first} (and none of {len(rows)} audio files can be used)")
@@ -83,8 +83,7 @@ def complete(
         for path in _audio_below(audio_folders if audio_folders is not None else [base], root)
         if path not in named
     ]
-    kept = [file for file in files if isinstance(file, audio.AudioFile) and file.peak > 0]
-    rows = rows[[why is None for why in reasons]].assign(
+    rows = rows[[isinstance(file, audio.AudioFile) for file in files]].assign(
         example_id=lambda table: corpus + ":" + table["native_id"],
         corpus=corpus,
         audio_sha256=[file.sha256 for file in kept],
@@ -130,13 +129,6 @@ def compared(expected: Mapping[str, int], found: Mapping[str, int]) -> list[Coun
     return [exactly(what, expected.get(what), found.get(what, 0)) for what in dict.fromkeys([*expected, *found])]
 
 
-def _unusable(path: Path, file: audio.AudioFile | InputError) -> tuple[str, str] | None:
-    """Why an example cannot be used, as reason and detail; None where it can."""
-    if isinstance(file, InputError):
-        return ("damaged_audio" if path.is_file() else "missing_audio"), str(file)
-    return None if file.peak > 0 else ("silent_audio", f"{path}: expected sound, found digital silence of {file.duration_s:.2f} s")
-
-
 def _audio_below(folders: Sequence[Path], root: Path) -> Iterator[str]:
     for top in folders:
         for folder, inner, names in os.walk(top):
@@ -146,17 +138,10 @@ def _audio_below(folders: Sequence[Path], root: Path) -> Iterator[str]:
                     yield (Path(folder) / name).relative_to(root).as_posix()
 
 
-def _inspect(paths: Sequence[Path], corpus: str) -> list[audio.AudioFile | InputError]:
+def _inspect(paths: Sequence[Path], corpus: str) -> list[audio.AudioFile | tuple[str, str]]:
     pool = ThreadPoolExecutor(_READERS)
     try:
-        found = pool.map(_look_into, paths)
+        found = pool.map(heard, paths)
         return list(tqdm(found, f"{corpus}: audio files", total=len(paths), unit="file", disable=not sys.stderr.isatty()))
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _look_into(path: Path) -> audio.AudioFile | InputError:
-    try:
-        return audio.inspect(path)
-    except InputError as error:
-        return error
