@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup repro doctor test deepspeech-test check format lock bench clean
+.PHONY: help setup repro status doctor test deepspeech-test cluster-test check format lock bench faults clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -22,6 +22,9 @@ repro: setup  ## run what has changed, from the corpora to the report
 	@dvc repro
 	@echo "look at reports/index.md (tables and figures) · results/scores.parquet (every number) · dvc metrics show"
 
+status: setup  ## how far the runs are: done, running, failed, left, and the time left
+	@$(BIN)/python -m emofuse.status || test $$? -eq 1  # 1: a run has failed, which the page says
+
 doctor: setup  ## check a corpus that you have just unpacked: make doctor CORPUS=iemocap ROOT=/data/IEMOCAP_full_release
 	@test -n "$(CORPUS)" -a -n "$(ROOT)" || { echo "make doctor: expected CORPUS=<name> ROOT=<folder>, and RELEASE=<release> if you like"; exit 2; }
 	@$(BIN)/python -m emofuse.doctor "$(CORPUS)" "$(ROOT)" $(if $(RELEASE),"$(RELEASE)")
@@ -32,6 +35,9 @@ test: setup  ## run the tests
 deepspeech-test: setup  ## install DeepSpeech beside a Python 3.9, where there is one, and recognise with it
 	@$(BIN)/python -m pytest tests/transcription/test_deepspeech_genuine.py -m installs
 
+cluster-test: setup  ## run on a real Slurm of one node, which is installed where root and apt-get can
+	@$(BIN)/python -m pytest tests/cluster -m cluster -rs
+
 check: setup  ## format, lint and types
 	@ruff format --check . && ruff check . && mypy
 
@@ -40,6 +46,9 @@ format: setup  ## write the format
 
 lock:  ## pin every package of pyproject.toml with its hashes (needs uv)
 	@uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q -o requirements.lock
+
+faults: setup  ## disturb a hundred calls at random moments (kills, full disks, damaged files, two calls at once) and look for losses; about half an hour
+	@$(BIN)/python tests/faults/campaign.py $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) $(if $(KINDS),--kinds "$(KINDS)")
 
 bench: setup  ## measure feature extraction against librosa, the cutting of windows, and the reading of 60,000 clips
 	@$(BIN)/python tests/benchmarks/features.py

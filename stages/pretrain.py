@@ -4,14 +4,12 @@ import logging
 import shutil
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
-from emofuse import pretraining, study, tables
+from emofuse import code_digest, parquet, pretraining, runners, study, tables
 from emofuse.errors import InputError
+from emofuse.jobs import unfinished
 from emofuse.params import load
-from emofuse.runners import local
 from emofuse.runs import Store
-from emofuse.stage import LOG_FOLDER, run
+from emofuse.stage import run
 
 log = logging.getLogger("pretrain")
 JOBS = {"encoders": pretraining.encoder_jobs, "fusion": pretraining.fusion_jobs}
@@ -22,15 +20,15 @@ def main(what: str) -> None:
     if what not in JOBS:
         raise InputError(f"'{what}': expected one of {sorted(JOBS)}; correct the name")
     params = load()
-    store = Store(Path("runs"))
-    jobs = JOBS[what](params, study.code_of("pretrain"))
-    missing = [job for job in jobs if store.find("fits", job.key) is None]
+    store = Store(Path(params.execution.store))
+    jobs = JOBS[what](params, code_digest.of_runs("pretrain"))
+    missing = unfinished(jobs, store)
     log.info("%s: %d networks, %d in the run store, %d to train", what, len(jobs), len(jobs) - len(missing), len(missing))
     if missing:
-        local.run(missing, store, params.execution.jobs, params.execution.device, LOG_FOLDER / f"pretrain-{what}.log")
+        runners.run(missing, store, params.execution)
     for job in jobs:
         trained, folder = store.place("fits", job.key), study.pretrained_folder(job.network)
-        history = pq.read_table(trained / "history.parquet").to_pandas().assign(network=job.network)
+        history = parquet.read(trained / "history.parquet").assign(network=job.network)
         tables.write(history, folder / "history.parquet", tables.PRETRAINING)
         shutil.copyfile(trained / "weights.safetensors", study.weights_file(job.network))
 

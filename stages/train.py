@@ -3,11 +3,11 @@
 import logging
 from pathlib import Path
 
-from emofuse import cells, speech_text, study, tables
+from emofuse import cells, code_digest, runners, speech_text, study, tables
+from emofuse.jobs import unfinished
 from emofuse.params import load
-from emofuse.runners import local
 from emofuse.runs import Store
-from emofuse.stage import LOG_FOLDER, run
+from emofuse.stage import run
 
 log = logging.getLogger("train")
 
@@ -16,13 +16,13 @@ def main(task: str, corpus: str, model: str) -> None:
     """Write results/<task>/<corpus>/<model>/{predictions,history}.parquet."""
     params = load()
     cell = study.cell(params, task, corpus, model)
-    store = Store(Path("runs"))
-    jobs = [] if study.omitted(params, cell) else speech_text.jobs(params, cell, study.code_of("train", model))
-    missing = [job for job in jobs if not cells.finished(job, store)]
+    store, code = Store(Path(params.execution.store)), code_digest.of_runs("train")
+    jobs = [] if study.omitted(params, cell) else speech_text.jobs(params, cell, code)
+    missing = unfinished(jobs, store)
     log.info("%s: %d runs, %d in the run store, %d to execute", cell.name, len(jobs), len(jobs) - len(missing), len(missing))
     if missing:
-        execution = params.execution
-        local.run(missing, store, execution.jobs, execution.device, LOG_FOLDER / f"train-{task}-{corpus}-{model}.log")
+        ahead = speech_text.ahead(params, cell, code, store) if params.execution.ahead else []
+        runners.run(missing, store, params.execution, ahead)
     predictions, history = cells.collect(jobs, store)
     tables.write(predictions, cell.folder / "predictions.parquet", tables.PREDICTIONS)
     tables.write(history, cell.folder / "history.parquet", tables.HISTORY)

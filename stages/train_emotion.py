@@ -3,12 +3,12 @@
 import logging
 from pathlib import Path
 
-from emofuse import cells, speech_wearables, study, tables
+from emofuse import cells, code_digest, runners, speech_wearables, tables
 from emofuse.errors import InputError
+from emofuse.jobs import unfinished
 from emofuse.params import load
-from emofuse.runners import local
 from emofuse.runs import Store
-from emofuse.stage import LOG_FOLDER, run
+from emofuse.stage import run
 
 log = logging.getLogger("train_emotion")
 
@@ -18,14 +18,14 @@ def main(group: str) -> None:
     if group not in speech_wearables.GROUPS:
         raise InputError(f"'{group}': expected one of {list(speech_wearables.GROUPS)}; correct the name")
     params = load()
-    store, code = Store(Path("runs")), study.code_of("train_emotion")
+    store, code = Store(Path(params.execution.store)), code_digest.of_runs("train_emotion")
     models = {model: speech_wearables.jobs(params, model, code) for model in speech_wearables.GROUPS[group]}
     trained = {model: jobs for model, jobs in models.items() if model != "majority_class"}
-    missing = [job for jobs in trained.values() for job in jobs if not cells.finished(job, store)]
+    missing = unfinished([job for jobs in trained.values() for job in jobs], store)
     runs = sum(len(jobs) for jobs in trained.values())
     log.info("%s: %d runs, %d in the run store, %d to execute", group, runs, runs - len(missing), len(missing))
     if missing:
-        local.run(missing, store, params.execution.jobs, params.execution.device, LOG_FOLDER / f"train_emotion-{group}.log")
+        runners.run(missing, store, params.execution)
     for model, jobs in models.items():
         folder = speech_wearables.cell(params, model).folder
         predictions, history = cells.collect(jobs, store) if model in trained else (speech_wearables.majority(jobs), tables.HISTORY.empty())

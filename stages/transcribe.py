@@ -4,7 +4,7 @@ import logging
 import os
 from pathlib import Path
 
-from emofuse import study, tables, transcription
+from emofuse import code_digest, study, tables, transcription
 from emofuse.params import load
 from emofuse.stage import run
 from emofuse.transcription import journal
@@ -22,7 +22,7 @@ def main(corpus: str) -> None:
     jobs = params.execution.jobs if isinstance(params.execution.jobs, int) else len(os.sched_getaffinity(0))
     machine = Machine(jobs, params.execution.device)
     kept = Path("runs/transcripts") / f"{corpus}.jsonl"
-    code = study.code_of("transcribe")
+    code = code_digest.of_stage("transcribe")
     transcripts, recognition = transcription.transcribe(examples, Path(section.root), engine, params.transcription, machine, kept, code)
     tables.write(recognition, study.recognition_file(corpus), tables.RECOGNITION)
     tables.write(transcripts, study.transcripts_file(corpus), tables.TRANSCRIPTS)

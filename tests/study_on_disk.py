@@ -18,12 +18,15 @@ def load(**sizes: object) -> params.Params:
     data["tasks"] = ["emotion4"]
     data["seeds"]["toy"] = [0, 1]
     data["folds"]["toy"] = {}
-    data["execution"] = {"jobs": 2, "device": "cpu"}
+    data["execution"] |= {"jobs": 2, "device": "cpu"}
     for model in ("cnn14", "sfcnn14", "mfcnn14"):
         data["sizes"]["toy"][model] |= {"widths": [2, 2, 4, 4, 8, 8], "epochs": 2, "batch_size": 8, "crop_s": 0.4} | sizes
     data["sizes"]["toy"]["bert"] |= {"epochs": 1}
     data["corpora"]["iemocap"]["protocol"] = "speaker_folds"
     return params.parse(data)
+
+
+EXECUTION = load().execution
 
 
 def write(seed: int = 0) -> None:

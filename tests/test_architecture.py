@@ -13,18 +13,19 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 
 # a part may import parts of the layers above it, and its own members; hence no two parts import each other, not even in a circle
 LAYERS = [
-    {"errors"},
+    {"errors", "parquet"},
     {"tables", "arrays", "audio", "archive", "params", "isolation", "restricted_pickle", "workbook", "signals"},
     {"remarks", "release"},
     {"corpora", "features", "transcription", "metrics", "word_errors", "protocols", "models", "toy", "tasks", "study", "code_digest"}
     | {"stage"},
-    {"recordings", "references", "self_reports", "self_supervision", "objectives", "batches", "optimisers", "scores"}
+    {"recordings", "references", "self_reports", "self_supervision", "objectives", "batches", "optimisers", "scores", "checkpoints"}
     | {"published", "published_wearable"},
     {"track_store", "windows", "window_batches", "training", "supervised", "significance", "late_fusion", "runs"},
-    {"jobs", "audit", "reporting"},
+    {"jobs", "records", "audit", "reporting"},
     {"execution", "cells", "speech_text", "pretraining"},
     {"unlabelled", "wearable_networks", "speech_wearables"},
     {"recipes", "representations", "findings", "runners", "doctor"},
+    {"status"},
 ]
 LAYER = {part: number for number, layer in enumerate(LAYERS) for part in layer}
 NARROW = {  # parts that see less than their layer would allow
@@ -40,8 +41,9 @@ NARROW = {  # parts that see less than their layer would allow
     "restricted_pickle": {"errors", "restricted_pickle"},
     "archive": {"errors"},
     "workbook": {"errors"},
-    "training": {"errors"},
-    "runners": {"errors", "jobs", "runs", "training"},
+    "training": {"errors", "checkpoints"},
+    "checkpoints": set(),
+    "runners": {"errors", "code_digest", "params", "runs", "records", "training", "jobs", "execution", "runners"},
 }
 NAMES_RECIPES = {"speech_text", "pretraining", "speech_wearables"}  # a job says by name which recipe a worker process imports
 

@@ -12,9 +12,9 @@ import pandas as pd
 import psutil
 import pytest
 
-from emofuse import cells, speech_text, study, tables
+from emofuse import cells, code_digest, runners, speech_text, study, tables
 from emofuse.errors import InputError
-from emofuse.runners import local
+from emofuse.jobs import unfinished
 from emofuse.runs import Store
 from emofuse.study import Cell
 
@@ -33,15 +33,15 @@ def folder(tmp_path, monkeypatch):
     study_on_disk.write()
 
 
-def execute(params, cell=CELL, store=STORE, code="code"):
+def execute(params, cell=CELL, store=STORE, code=code_digest.of_recipe):
     jobs = speech_text.jobs(params, cell, code)
-    missing = [j for j in jobs if not cells.finished(j, store)]
-    local.run(missing, store, 2, "cpu", Path("log"))
+    missing = unfinished(jobs, store)
+    runners.run(missing, store, study_on_disk.EXECUTION)
     return len(missing), *cells.collect(jobs, store)
 
 
-def keys(params, cell=CELL, code="code"):
-    return [j.fit_key for j in speech_text.jobs(params, cell, code)]
+def keys(params, cell=CELL, code=code_digest.of_recipe):
+    return [j.key for j in speech_text.jobs(params, cell, code)]
 
 
 def test_a_cell_runs_every_fold_and_seed_and_predicts_the_other_corpus_too():
@@ -105,7 +105,7 @@ def test_what_the_run_does_not_use_changes_no_key(path):
 def test_code_and_training_labels_change_the_keys_and_test_labels_do_not():
     p = study_on_disk.load()
     before = keys(p)
-    assert not set(keys(p, code="other")) & set(before)
+    assert not set(keys(p, code=lambda recipe, network: "other")) & set(before)
     for split, same in (("test1", True), ("train", False), ("dev", False)):
         study_on_disk.write()
         frame = tables.read(study.examples_file("msp_podcast"), tables.EXAMPLES)
@@ -118,7 +118,9 @@ def test_code_and_training_labels_change_the_keys_and_test_labels_do_not():
 def test_new_features_of_the_other_corpus_cost_predictions_and_no_training():
     p = study_on_disk.load()
     execute(p)
-    fits = {j.fit_key: (Path("runs/fits") / j.fit_key / "manifest.json").stat().st_mtime_ns for j in speech_text.jobs(p, CELL, "code")}
+    fits = {
+        j.key: (Path("runs/fits") / j.key / "manifest.json").stat().st_mtime_ns for j in speech_text.jobs(p, CELL, code_digest.of_recipe)
+    }
     study_on_disk._write_corpus("iemocap", np.random.default_rng(99))
     executed, _, _ = execute(p)
     assert executed == 2
@@ -150,72 +152,103 @@ import sys
 sys.path.insert(0, {tests!r})
 import study_on_disk
 from pathlib import Path
-from emofuse import cells, speech_text
-from emofuse.runners import local
+from emofuse import code_digest, runners, speech_text
+from emofuse.jobs import unfinished
 from emofuse.runs import Store
 from emofuse.study import Cell
 
 if __name__ == "__main__":
     store = Store(Path("runs"))
-    jobs = speech_text.jobs(study_on_disk.load(epochs={epochs}), Cell("emotion4", "msp_podcast", "cnn14"), "code")
-    local.run([j for j in jobs if not cells.finished(j, store)], store, 2, "cpu", Path("log"))
+    jobs = speech_text.jobs(study_on_disk.load(epochs=120), Cell("emotion4", "msp_podcast", "cnn14"), code_digest.of_recipe)
+    execution = study_on_disk.EXECUTION.model_copy(update={execution!r})
+    runners.run(unfinished(jobs, store), store, execution)
 """
 
 
-def start(epochs):
-    program = Path(f"stage{epochs}.py")
-    program.write_text(textwrap.dedent(PROGRAM.format(tests=str(Path(__file__).parent), epochs=epochs)))
+def start(**execution):
+    """A stage of two runs, of which those in flight have kept a state."""
+    program = Path("stage.py")
+    program.write_text(textwrap.dedent(PROGRAM.format(tests=str(Path(__file__).parent), execution={"checkpoint_every_s": 0.1} | execution)))
     with Path("stderr").open("w") as errors:
         process = Popen([sys.executable, str(program)], stderr=errors, start_new_session=True)
-    log = Path("log")
     deadline = time.monotonic() + 90
-    while not (log.exists() and log.read_text().count("epoch") > 4):
+    while len(list(Path("runs/checkpoints").glob("[!.]*.pt"))) < execution.get("jobs", 2):
         assert process.poll() is None and time.monotonic() < deadline, Path("stderr").read_text()
         time.sleep(0.05)
     return process
 
 
+def logs():
+    """What the runs have written of themselves."""
+    return "".join(file.read_text() for file in Path("logs/runs").rglob("*.log"))
+
+
+def results(store=STORE):
+    """How many of the stage's runs were still to be executed, and what all of them predict."""
+    executed, predictions, _ = execute(study_on_disk.load(epochs=120), Cell("emotion4", "msp_podcast", "cnn14"), store=store)
+    return executed, predictions
+
+
 def workers(process):
-    """Processes of the stage's session that train: those with PyTorch's library mapped."""
-    return [p for p in psutil.process_iter() if p.pid != process.pid and p.is_running() and _session(p.pid) == process.pid]
+    """The other processes of the stage's session that live."""
+    return [p for p in psutil.process_iter() if p.pid != process.pid and _lives_in_session(p, process.pid)]
 
 
-def _session(pid):
+def _lives_in_session(process, session):
     try:
-        return os.getsid(pid)
-    except (ProcessLookupError, PermissionError):
-        return -1
+        return os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE
+    except (ProcessLookupError, PermissionError, psutil.NoSuchProcess):
+        return False
+
+
+def worker(process):
+    """One that trains: not the fork server, whose parent is the stage."""
+    return next(p for p in workers(process) if p.ppid() != process.pid)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_ending_the_stage_ends_its_workers_and_publishes_nothing_half(sent):
-    process = start(200)
+    process = start()
     os.kill(process.pid, sent)
     process.wait(20)
     deadline = time.monotonic() + 10
-    while [p for p in workers(process) if p.status() != psutil.STATUS_ZOMBIE] and time.monotonic() < deadline:
+    while workers(process) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not [p for p in workers(process) if p.status() != psutil.STATUS_ZOMBIE]
+    assert not workers(process)
     assert not list(Path("runs/fits").glob("*"))
 
 
-def test_a_killed_fork_server_is_one_clear_line():
-    process = start(200)
-    server = psutil.Process(next(p for p in workers(process) if p.ppid() != process.pid).ppid())
-    server.kill()
+def test_a_killed_worker_is_told_by_name_started_again_and_goes_on_from_its_checkpoint():
+    process = start()
+    worker(process).kill()
+    assert process.wait(120) == 0, Path("stderr").read_text()
+    told = [line for line in Path("stderr").read_text().splitlines() if "SIGKILL" in line]
+    assert len(told) == 1
+    assert told[0].startswith("emotion4/msp_podcast/cnn14 official seed ") and "it is started again and goes on" in told[0]
+    assert logs().count("goes on after epoch") == 1
+    executed, predictions = results()
+    assert executed == 0
+    assert list(Path("runs/checkpoints").iterdir()) == []
+    pd.testing.assert_frame_equal(predictions, results(Store(Path("clean")))[1], check_exact=True)
+
+
+def test_a_killed_worker_that_may_not_be_started_again_is_told_by_name_and_a_second_call_goes_on():
+    process = start(retries=0)
+    worker(process).kill()
     assert process.wait(120) != 0
     last = Path("stderr").read_text().strip().splitlines()[-1]
-    assert "InputError: emotion4/msp_podcast/cnn14 official seed" in last and "call again" in last
+    assert "InputError: emotion4/msp_podcast/cnn14 official seed" in last and "ended by SIGKILL" in last and "call again" in last
+    before = logs().count("goes on after epoch")
+    executed, predictions = results()
+    assert executed == 1  # the other run was let finish
+    assert (before, logs().count("goes on after epoch")) == (0, 1)
+    pd.testing.assert_frame_equal(predictions, results(Store(Path("clean")))[1], check_exact=True)
 
 
-def test_a_killed_worker_is_told_by_name_and_a_second_call_finishes():
-    process = start(200)
-    victim = next(p for p in workers(process) if p.ppid() != process.pid)  # not the fork server, whose parent is the stage
-    victim.kill()
-    assert process.wait(120) != 0
-    assert "ended by SIGKILL" in Path("stderr").read_text()
-    Path("log").unlink()
-    executed, predictions, _ = execute(study_on_disk.load(epochs=200), Cell("emotion4", "msp_podcast", "cnn14"))
-    assert executed in (1, 2)  # the other run may have finished
-    _, undisturbed, _ = execute(study_on_disk.load(epochs=200), Cell("emotion4", "msp_podcast", "cnn14"), store=Store(Path("clean")))
-    pd.testing.assert_frame_equal(predictions, undisturbed, check_exact=True)
+def test_a_killed_fork_server_ends_no_run_in_flight_and_the_next_ones_get_another_server():
+    process = start(jobs=1, retries=0)
+    psutil.Process(worker(process).ppid()).kill()
+    assert process.wait(120) == 0, Path("stderr").read_text()
+    executed, predictions = results()
+    assert executed == 0 and "goes on after epoch" not in logs()
+    pd.testing.assert_frame_equal(predictions, results(Store(Path("clean")))[1], check_exact=True)

@@ -50,6 +50,11 @@ def changed(keys, value):
         ("wearable.roles.signals", ["wesda"], ["'wearable'", "roles and spoken expect names", "['wesda']"]),
         ("wearable.spoken", ["kemocon", "voxceleb1"], ["'wearable'", "spoken expects", "['verbio']"]),
         ("wearable.labels.low_at_most", 4, ["'wearable.labels'", "low_at_most up to neutral_at_most", "found 4 above 3"]),
+        ("execution.runner", "slrum", ["'execution.runner' expects 'local', 'ray' or 'slurm'", "found 'slrum'"]),
+        ("execution.jobs", 0, ["'execution.jobs", "greater than 0"]),
+        ("execution.retries", -1, ["'execution.retries'", "greater than or equal to 0"]),
+        ("execution.slurm.partitoin", "gpu", ["execution.slurm.partitoin", "did you mean 'partition'"]),
+        ("execution.keep_going", "yes", ["'execution.keep_going'", "valid boolean"]),
         ("wearable.labels.ties", "last", ["'wearable.labels.ties' expects", "found 'last'"]),
     ],
 )

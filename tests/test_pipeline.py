@@ -191,6 +191,23 @@ def test_dropping_the_seed_again_leaves_none_of_it_in_the_tables(clone, first):
     assert runs == {} and all(set(f["seed"]) <= {0, -1} for f in predictions(clone).values())
 
 
+def test_where_and_how_runs_are_executed_re_runs_nothing(clone, first):
+    kept = (clone.folder / "params.yaml").read_text()
+    clone.params(execution__runner="slurm", execution__jobs=7, execution__retries=0, execution__ray__address="auto", execution__ahead=True)
+    assert clone.repro() == (set(), {})
+    (clone.folder / "params.yaml").write_text(kept)
+
+
+def test_the_first_training_stage_executes_the_runs_of_every_cell_if_it_may(clone, first):
+    clone.params(seeds__toy=[0, 2], execution__ahead=True)
+    stages, runs = clone.repro()
+    assert len([s for s in stages if s.startswith("train@")]) == 2 * len(MODELS)
+    assert list(runs.values()) == [1]  # its own; those of the other cells were there when their stages came
+    assert all(set(f["seed"]) == {0, 2} for name, f in predictions(clone).items() if "late_fusion" not in name and "emotion4" in name)
+    clone.params(seeds__toy=[0], execution__ahead=False)
+    clone.repro()
+
+
 def test_dvc_exp_run_with_another_model_and_the_metrics_difference(clone, first):
     stages, runs = clone.repro("exp", "run", "-S", "model=sfcnn14")
     corpora = ("msp_podcast", "iemocap")

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
-from emofuse import arrays, pretraining, study, tables
+from emofuse import arrays, code_digest, pretraining, runners, study, tables
 from emofuse.arrays import ArrayCache
 from emofuse.errors import InputError
+from emofuse.execution import Site
 from emofuse.pretraining import INPUTS, MECHANISMS, SPEECH
-from emofuse.runners import local
 from emofuse.runs import Store
 from emofuse.signals import SIGNALS
 
@@ -83,7 +83,10 @@ def weights(network):
 
 
 def jobs(p, code="code"):
-    return {job.network: job for job in [*pretraining.encoder_jobs(p, code), *pretraining.fusion_jobs(p, code)]}
+    def own(recipe, network):
+        return code
+
+    return {job.network: job for job in [*pretraining.encoder_jobs(p, own), *pretraining.fusion_jobs(p, own)]}
 
 
 def keys(*arguments):
@@ -227,14 +230,18 @@ def trained(prepared, tmp_path_factory):
     try:
         p, store, done = wearable_study.load(**EPOCHS), Store(Path("runs")), {}
         for stage in (pretraining.encoder_jobs, pretraining.fusion_jobs):
-            local.run(stage(p, "code"), store, 2, "cpu", Path("log"))
-            for job in stage(p, "code"):
+            runners.run(stage(p, code_digest.of_recipe), store, wearable_study.EXECUTION)
+            for job in stage(p, code_digest.of_recipe):
                 weights(job.network).parent.mkdir(parents=True)
                 shutil.copy(store.place("fits", job.key) / "weights.safetensors", weights(job.network))
                 done[job.network] = job
     finally:
         os.chdir(here)
     return folder, done
+
+
+def site(store, report=lambda epoch, epochs: None):
+    return Site(store, "cpu", report, checkpoint_every_s=0)
 
 
 def history_of(store, job):
@@ -268,7 +275,7 @@ def test_another_store_and_process_give_the_same_bits(trained, monkeypatch, tmp_
     monkeypatch.chdir(trained[0])
     here, elsewhere = Store(Path("runs")), Store(tmp_path)
     for job in trained[1].values():
-        pkgutil.resolve_name(f"{job.recipe}:execute")(job, elsewhere, "cpu", lambda epoch, epochs: None)
+        pkgutil.resolve_name(f"{job.recipe}:execute")(job, site(elsewhere))
         first, second = (store.find("fits", job.key) for store in (here, elsewhere))
         assert (first / "weights.safetensors").read_bytes() == (second / "weights.safetensors").read_bytes(), job.network
         pd.testing.assert_frame_equal(history_of(here, job), history_of(elsewhere, job), check_exact=True)
@@ -278,7 +285,7 @@ def test_a_finished_pretraining_is_not_done_again(trained, monkeypatch):
     monkeypatch.chdir(trained[0])
     epochs = []
     for job in trained[1].values():
-        pkgutil.resolve_name(f"{job.recipe}:execute")(job, Store(Path("runs")), "cpu", lambda epoch, number: epochs.append(epoch))
+        pkgutil.resolve_name(f"{job.recipe}:execute")(job, site(Store(Path("runs")), lambda epoch, number: epochs.append(epoch)))
     assert epochs == []
 
 
@@ -286,9 +293,9 @@ def test_fusions_start_from_the_pretrained_encoders(trained, monkeypatch):
     """With no step of a size that counts the encoders of a fusion are those that were pretrained."""
     monkeypatch.chdir(trained[0])
     p = wearable_study.load(**EPOCHS, network__encoders="frozen")
-    job = next(j for j in pretraining.fusion_jobs(p, "code") if j.network == "unweighted")
+    job = next(j for j in pretraining.fusion_jobs(p, code_digest.of_recipe) if j.network == "unweighted")
     store = Store(Path("frozen"))
-    pkgutil.resolve_name(f"{job.recipe}:execute")(job, store, "cpu", lambda epoch, epochs: None)
+    pkgutil.resolve_name(f"{job.recipe}:execute")(job, site(store))
     fused = load_file(store.place("fits", job.key) / "weights.safetensors")
     for signal in INPUTS:
         own = {k.removeprefix("encoder."): v for k, v in load_file(weights(signal)).items() if k.startswith("encoder.")}
@@ -300,5 +307,5 @@ def test_fusions_start_from_the_pretrained_encoders(trained, monkeypatch):
 def test_a_diverging_pretraining_is_named_and_stores_nothing(folder):
     job = jobs(wearable_study.load(learning_rate=1e30))["speech"]
     with pytest.raises(InputError, match=r"pretraining speech epoch \d, step \d+: expected a finite loss, found (nan|inf)") as error:
-        pkgutil.resolve_name(f"{job.recipe}:execute")(job, Store(Path("runs")), "cpu", lambda epoch, epochs: None)
+        pkgutil.resolve_name(f"{job.recipe}:execute")(job, site(Store(Path("runs"))))
     assert "\n" not in str(error.value) and not list(Path("runs/fits").glob("*"))

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from emofuse import arrays, params, pretraining, representations, study, tables, wearable_networks
 from emofuse.arrays import ArrayCache
 from emofuse.errors import InputError
+from emofuse.execution import Site
 from emofuse.pretraining import INPUTS, MECHANISMS, SPEECH, cache_of
 from emofuse.recipes import contrast
 from emofuse.runs import Store
@@ -239,13 +240,13 @@ def test_genuine_exports_pretrain_an_encoder_by_a_parameter_and_the_held_out_los
         stage.main("empatica_e4")
     counts = tables.read(study.features_folder("wearables", "empatica_e4") / "counts.parquet", tables.WINDOW_COUNTS).set_index("signal")
     assert (counts["windows"] > 3000).all()  # 55 min or more of each
-    (job,) = [one for one in pretraining.encoder_jobs(stress_predict, "code") if one.network == "bvp"]
+    (job,) = [one for one in pretraining.encoder_jobs(stress_predict, lambda recipe, network: "code") if one.network == "bvp"]
     people = [{i.split(":")[1] for part in side for i in part.example_ids} for side in (job.train, job.dev)]
     assert sorted(map(len, people)) == [1, 2]
     assert not people[0] & people[1]
     job = replace(job, schedule=job.schedule.model_copy(update={"epochs": 5}))
     store = Store(tmp_path / "runs")
-    contrast.execute(job, store, "cpu", lambda epoch, epochs: None)
+    contrast.execute(job, Site(store, "cpu", lambda epoch, epochs: None, checkpoint_every_s=0))
     history: pd.DataFrame = pq.read_table(store.place("fits", job.key) / "history.parquet").to_pandas()
     loss = -history.set_index("epoch")["dev_score"]
     assert loss.min() < 0.65 * loss[0]

@@ -13,6 +13,8 @@ from safetensors.numpy import load_file
 from emofuse import arrays, cells, speech_wearables, study, tables, tasks
 from emofuse.arrays import ArrayCache
 from emofuse.errors import InputError
+from emofuse.execution import Site
+from emofuse.jobs import unfinished
 from emofuse.pretraining import INPUTS, MECHANISMS
 from emofuse.runs import Store
 
@@ -82,13 +84,13 @@ def folder(prepared, tmp_path, monkeypatch):
 
 
 def jobs(model, code="code", **changes):
-    return speech_wearables.jobs(wearable_study.load(**changes), model, code)
+    return speech_wearables.jobs(wearable_study.load(**changes), model, lambda recipe, network: code)
 
 
 def keys(code="code", models=TRAINED, **changes):
     """Of each model's run of one fold."""
     only = {"protocols": ["leave_one_session_out"]} | changes
-    return {model: [job.fit_key for job in jobs(model, code, **only) if job.fold == "D1"] for model in models}
+    return {model: [job.key for job in jobs(model, code, **only) if job.fold == "D1"] for model in models}
 
 
 def changed(before, after):
@@ -107,7 +109,7 @@ def test_every_fold_of_each_protocol_runs_with_every_seed(as_prepared):
 def test_runs_of_different_folds_protocols_and_models_have_keys_of_their_own(as_prepared):
     all_keys = [key for model in as_prepared.values() for key in model]
     assert len(set(all_keys)) == len(all_keys) == len(TRAINED)
-    assert len({job.fit_key for job in jobs("speech_only", seeds__toy=[0, 1])}) == 9 * 2
+    assert len({job.key for job in jobs("speech_only", seeds__toy=[0, 1])}) == 9 * 2
 
 
 def test_a_job_travels_to_another_process(as_prepared):
@@ -117,7 +119,7 @@ def test_a_job_travels_to_another_process(as_prepared):
 
 
 def test_a_new_seed_leaves_the_keys_of_the_others_alone(as_prepared):
-    before, more = ({j.fit_key: j.seed for j in jobs("speech_only", seeds__toy=seeds)} for seeds in ([0], [0, 1]))
+    before, more = ({j.key: j.seed for j in jobs("speech_only", seeds__toy=seeds)} for seeds in ([0], [0, 1]))
     assert before == {key: seed for key, seed in more.items() if seed == 0}
 
 
@@ -144,7 +146,7 @@ def test_a_setting_changes_the_keys_of_the_models_that_use_it_and_of_no_other(as
 
 
 def test_another_number_of_subjects_on_dev_changes_the_folds_by_subject_and_not_those_by_session(as_prepared):
-    before, after = ([j.fit_key for j in jobs("speech_only", validation__subjects=count)] for count in (2, 1))
+    before, after = ([j.key for j in jobs("speech_only", validation__subjects=count)] for count in (2, 1))
     assert [a == b for a, b in zip(before, after, strict=True)] == [False] * 6 + [True] * 3
 
 
@@ -175,9 +177,9 @@ def relabel(example_id, **labels):
 
 
 def test_a_label_changes_the_keys_of_the_runs_that_learn_from_it_and_not_of_those_that_are_tested_on_it(folder):
-    before = [j.fit_key for j in jobs("speech_only")]
+    before = [j.key for j in jobs("speech_only")]
     relabel("kemocon:P1:00000.00", arousal3="high")
-    assert [j.fold for j, key in zip(jobs("speech_only"), before, strict=True) if j.fit_key == key] == ["P1", "D1"]
+    assert [j.fold for j, key in zip(jobs("speech_only"), before, strict=True) if j.key == key] == ["P1", "D1"]
 
 
 def test_a_window_without_all_labels_or_without_the_representation_is_left_out(folder):
@@ -234,7 +236,7 @@ def test_the_majority_control_does_not_see_the_labels_of_test(folder):
 
 def execute(found, store):
     for job in found:
-        pkgutil.resolve_name(f"{job.recipe}:execute")(job, store, "cpu", lambda epoch, epochs: None)
+        pkgutil.resolve_name(f"{job.recipe}:execute")(job, Site(store, "cpu", lambda epoch, epochs: None, checkpoint_every_s=0))
     return cells.collect(found, store)
 
 
@@ -257,10 +259,10 @@ def test_another_store_gives_the_same_bits_and_a_second_call_trains_nothing(as_p
     first, second = (execute(found, store) for store in stores)
     for a, b in zip(first, second, strict=True):
         pd.testing.assert_frame_equal(a, b, check_exact=True)
-    written = (stores[0].place("fits", found[0].fit_key) / "manifest.json").stat().st_mtime_ns
+    written = (stores[0].place("fits", found[0].key) / "manifest.json").stat().st_mtime_ns
     execute(found, stores[0])
-    assert (stores[0].place("fits", found[0].fit_key) / "manifest.json").stat().st_mtime_ns == written
-    assert cells.finished(found[0], stores[0])
+    assert (stores[0].place("fits", found[0].key) / "manifest.json").stat().st_mtime_ns == written
+    assert unfinished(found, stores[0]) == []
 
 
 def test_the_learnt_weights_of_each_run_of_the_weighted_fusion_are_told(as_prepared, tmp_path):
@@ -270,7 +272,7 @@ def test_the_learnt_weights_of_each_run_of_the_weighted_fusion_are_told(as_prepa
     told = speech_wearables.fold_weights(found, store)
     tables.check(told, tables.FUSION_WEIGHTS, "weights")
     for job in found:
-        stored = load_file(store.place("fits", job.fit_key) / "weights.safetensors")["fusion.mechanism.weights"]
+        stored = load_file(store.place("fits", job.key) / "weights.safetensors")["fusion.mechanism.weights"]
         own = told[(told["protocol"] == job.protocol) & (told["fold"] == job.fold)].set_index("signal")["weight"]
         assert own[list(INPUTS)].tolist() == stored.astype(float).tolist() and not (stored == 1).all()
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from emofuse import params, study
+from emofuse import code_digest, params, study
 from emofuse.errors import InputError
 
 DATA = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text(encoding="utf-8"))
@@ -31,7 +31,7 @@ def test_what_the_paper_leaves_out_is_omitted(names, out):
 def test_a_stage_without_its_code_digest_says_what_to_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"train-cnn14\.txt: .*dvc repro code"):
-        study.code_of("train", "cnn14")
+        code_digest.of_stage("train", "cnn14")
 
 
 def test_the_examples_of_a_corpus_are_utterances_or_windows():

@@ -1,5 +1,9 @@
+import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from emofuse import tables
 from emofuse.errors import InputError
@@ -66,3 +70,45 @@ def test_a_window_need_not_have_audio(tmp_path):
     row = columns | {"example_id": "wesad:S2:00000.00", "corpus": "wesad", "recording": "wesad:S2", "start_s": 0.0, "end_s": 4.0}
     tables.write(pd.DataFrame([row]), tmp_path / "t.parquet", tables.EXAMPLES)
     assert tables.read(tmp_path / "t.parquet", tables.EXAMPLES)[["path", "arousal3", "valence3"]].isna().all(axis=None)
+
+
+def test_a_damaged_file_is_told_or_reads_as_before_wherever_the_damage_is(tmp_path):
+    path = tmp_path / "t.parquet"
+    tables.write(ROWS, path, tables.TRANSCRIPTS)
+    whole, told = path.read_bytes(), 0
+    before = tables.read(path, tables.TRANSCRIPTS)
+    rng = np.random.default_rng(0)
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << rng.integers(8)]) + whole[place + 1 :])
+        try:
+            pd.testing.assert_frame_equal(tables.read(path, tables.TRANSCRIPTS), before)
+        except InputError as error:
+            assert str(error).startswith(f"{path}: expected the Transcripts table, found") and "\n" not in str(error)
+            told += 1
+    assert told > len(whole) / 2  # much of the rest are statistics, which nobody reads
+
+
+def test_damage_that_the_formats_own_checksums_do_not_cover_is_told(tmp_path):
+    path = tmp_path / "t.parquet"
+    tables.write(ROWS, path, tables.TRANSCRIPTS)
+    frame = pq.read_table(path)
+    for other in (frame.slice(0, 1), frame.take([1, 0]), frame.rename_columns(["example_id", "said", *frame.column_names[2:]])):
+        pq.write_table(other.replace_schema_metadata(frame.schema.metadata), path, write_page_checksum=True)
+        with pytest.raises(InputError, match="not of the SHA-256 that it was written with"):
+            tables.read(path, tables.TRANSCRIPTS)
+    pq.write_table(frame.replace_schema_metadata(None), path)
+    with pytest.raises(InputError, match="lacks the SHA-256 of its values"):
+        tables.read(path, tables.TRANSCRIPTS)
+
+
+@given(
+    texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=9),
+    confidence=st.lists(st.none() | st.floats(allow_nan=False), min_size=9, max_size=9),
+)
+@settings(max_examples=60, deadline=None)
+def test_every_table_that_is_written_is_accepted_and_written_again_the_same(tmp_path_factory, texts, confidence):
+    folder = tmp_path_factory.mktemp("t")
+    rows = pd.DataFrame({"example_id": [f"e{i}" for i in range(len(texts))], "text": texts, "confidence": confidence[: len(texts)]})
+    tables.write(rows.assign(**ENGINE).astype({"text": object}), folder / "1.parquet", tables.TRANSCRIPTS)
+    tables.write(tables.read(folder / "1.parquet", tables.TRANSCRIPTS), folder / "2.parquet", tables.TRANSCRIPTS)
+    assert (folder / "1.parquet").read_bytes() == (folder / "2.parquet").read_bytes()

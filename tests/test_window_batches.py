@@ -105,3 +105,24 @@ def test_only_the_chosen_columns_are_read(embeddings):
     (batch,) = batches.evaluate(["e1"])
     assert batches.width == 2 and batch.inputs["embeddings"].tolist() == [[12, 13]]
     assert EmbeddingBatches(embeddings).width == 6
+
+
+def test_a_damaged_window_is_told_when_it_is_taken_and_not_when_others_are(tmp_path):
+    arrays.write(tmp_path / "c", [(f"e{k}", np.full((3, 2), k, np.float32)) for k in range(4)])
+    data = bytearray((tmp_path / "c" / "frames.npy").read_bytes())
+    data[-1] ^= 1  # in e3
+    (tmp_path / "c" / "frames.npy").write_bytes(data)
+    windows = WindowArrays([(ArrayCache(tmp_path / "c"), ["e3", "e1", "e0"])])
+    assert windows.take(np.array([1, 2, 1])).max() == 1
+    for _ in range(2):
+        with pytest.raises(InputError, match="expected the array of e3 with SHA-256"):
+            windows.take(np.array([1, 0]))
+
+
+def test_a_damaged_embedding_is_told(tmp_path):
+    arrays.write(tmp_path / "c", [(f"e{k}", np.full((1, 4), k, np.float32)) for k in range(4)])
+    data = bytearray((tmp_path / "c" / "frames.npy").read_bytes())
+    data[-1] ^= 1  # in e3, in a column that is not asked for
+    (tmp_path / "c" / "frames.npy").write_bytes(data)
+    with pytest.raises(InputError, match="expected the array of e3 with SHA-256"):
+        EmbeddingBatches(ArrayCache(tmp_path / "c"), slice(0, 2))

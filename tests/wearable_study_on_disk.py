@@ -27,7 +27,7 @@ LEVELS, EMOTIONS = ("low", "neutral", "high"), ("cheerful", "happy", "angry", "n
 def load(**changes: Any) -> params.Params:
     """The repository's parameters with the narrowest networks; a change's name is a key's path below ``wearable``, dots as ``__``."""
     data = deepcopy(DATA)
-    data["execution"] = {"jobs": 2, "device": "cpu"}
+    data["execution"] |= {"jobs": 2, "device": "cpu"}
     wearable = data["wearable"]
     wearable["roles"] = {"speech": ["voxceleb1"], "signals": ["wesad", "case"], "fusion": ["verbio"], "emotion": "kemocon"}
     wearable["mfcc"]["n_coefficients"] = COEFFICIENTS
@@ -45,6 +45,9 @@ def load(**changes: Any) -> params.Params:
             section = section[part]
         section[last] = value
     return params.parse(data)
+
+
+EXECUTION = load().execution
 
 
 def write(seed: int = 0) -> None:

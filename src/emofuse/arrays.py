@@ -14,12 +14,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.lib import format as npy
 
+from emofuse import parquet
 from emofuse.errors import InputError
 
 _INDEX = pa.schema([("example_id", pa.string()), ("offset", pa.int64()), ("length", pa.int64()), ("sha256", pa.string())])
+_REMEDY = (
+    "delete the folder and run `dvc repro`, which restores it from DVC's cache; if that copy is damaged too, see 'Damaged files' in "
+    "docs/many-machines.md"
+)
 _HEADER_BYTES = 128  # NumPy pads the header so that data start at a multiple of 64
 
 
@@ -34,7 +38,7 @@ def write(folder: Path, arrays: Iterable[tuple[str, np.ndarray]], gaps: bool = F
     partial.mkdir(parents=True)
     try:
         rows = _write_frames(partial / "frames.npy", arrays, gaps)
-        pq.write_table(pa.Table.from_pylist(rows, schema=_INDEX), partial / "index.parquet", compression="zstd")
+        parquet.write(pa.Table.from_pylist(rows, schema=_INDEX), partial / "index.parquet")
         shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
     finally:
@@ -76,47 +80,68 @@ def _header(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
 
 
 class ArrayCache:
-    """Random access to the arrays of a cache folder, memory-mapped: ``cache[example_id]`` is a view of shape (length, …)."""
+    """Random access to the arrays of a cache folder, memory-mapped: ``cache[example_id]`` is a view of shape (length, …).
+
+    Each array is verified when it is first read: a bit that flipped on the disk, which DVC does not look for, would otherwise train a wrong
+    network under the right key. ``frames`` is all of them, not verified.
+    """
 
     def __init__(self, folder: Path) -> None:
         try:
-            self.index: pd.DataFrame = pq.read_table(folder / "index.parquet").to_pandas().set_index("example_id")
+            self.index: pd.DataFrame = parquet.read(folder / "index.parquet").set_index("example_id")
             self.frames: np.ndarray = np.load(folder / "frames.npy", mmap_mode="r")
             rows = int(self.index["length"].sum())
-            self._spans = dict(zip(self.index.index, zip(self.index["offset"], self.index["length"], strict=True), strict=True))
+            self._rows = dict(
+                zip(self.index.index, self.index[["offset", "length", "sha256"]].itertuples(index=False, name=None), strict=True)
+            )
             in_order = self.index["offset"].equals(self.index["length"].cumsum() - self.index["length"])
         except Exception as error:  # Arrow and NumPy's reader of headers answer damage with many kinds of exception
-            raise InputError(f"{folder}: expected a feature cache (frames.npy, index.parquet), found {error}; run `dvc repro`") from error
+            raise InputError(f"{folder}: expected a feature cache (frames.npy, index.parquet), found {error}; {_REMEDY}") from error
         if not in_order or not self.index.index.is_unique:
-            raise InputError(f"{folder}: expected each array once and behind the one before, found another index; run `dvc repro`")
-        if rows != len(self.frames):
+            raise InputError(f"{folder}: expected each array once and behind the one before, found another index; {_REMEDY}")
+        if self.frames.dtype.kind != "f" or not self.frames.dtype.isnative:  # the same bytes would be other numbers
             raise InputError(
-                f"{folder}: the index speaks of {rows} frames, frames.npy holds {len(self.frames)}; delete the folder and run `dvc repro`"
+                f"{folder}: expected floating-point numbers in this machine's byte order, found {self.frames.dtype}; {_REMEDY}"
             )
+        if rows != len(self.frames):
+            raise InputError(f"{folder}: the index speaks of {rows} frames, frames.npy holds {len(self.frames)}; {_REMEDY}")
+        self.folder = folder
+        self._verified: set[str] = set()
 
     def __len__(self) -> int:
         """Number of examples."""
-        return len(self._spans)
+        return len(self._rows)
 
     def __iter__(self) -> Iterator[str]:
         """Example ids in the order they were written."""
-        return iter(self._spans)
+        return iter(self._rows)
 
     def __getitem__(self, example_id: str) -> np.ndarray:
-        """The array of one example; InputError if the cache lacks it."""
-        offset, length = self._span(example_id)
+        """The array of one example; InputError if the cache lacks it, or it is damaged."""
+        self.verify(example_id)
+        offset, length, _ = self._rows[example_id]
         return self.frames[offset : offset + length]
+
+    def verify(self, example_id: str) -> None:
+        """Raise InputError if the array is absent, or, when it is first asked for, not of the SHA-256 that it was written with."""
+        if example_id in self._verified:
+            return
+        offset, length, expected = self._row(example_id)
+        found = hashlib.sha256(self.frames[offset : offset + length].data).hexdigest()
+        if found != expected:
+            raise InputError(f"{self.folder}: expected the array of {example_id} with SHA-256 {expected}, found {found}; {_REMEDY}")
+        self._verified.add(example_id)
 
     def length(self, example_id: str) -> int:
         """Number of entries along the first axis."""
-        return self._span(example_id)[1]
+        return self._row(example_id)[1]
 
     def digests(self, example_ids: Iterable[str]) -> list[str]:
         """SHA-256 of each example's array, for run keys."""
         return [str(d) for d in self.index.loc[list(example_ids), "sha256"]]
 
-    def _span(self, example_id: str) -> tuple[int, int]:
+    def _row(self, example_id: str) -> tuple[int, int, str]:
         try:
-            return self._spans[example_id]
+            return self._rows[example_id]
         except KeyError:
             raise InputError(f"{example_id}: expected in the feature cache, not found; run `dvc repro`") from None

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 
-from emofuse import tables
+from emofuse import parquet, tables
 from emofuse.errors import InputError
 from emofuse.jobs import Job, Subset, read_wide
 from emofuse.runs import Store
@@ -16,7 +15,7 @@ def collect(jobs: Sequence[Job], store: Store) -> tuple[pd.DataFrame, pd.DataFra
     """Predictions and History of exactly these runs, joined with the truth by example id; InputError if the store lacks one."""
     predictions, history = [tables.PREDICTIONS.empty()], [tables.HISTORY.empty()]
     for job in jobs:
-        epochs = pq.read_table(_entry(store, "fits", job.fit_key, job) / "history.parquet").to_pandas()
+        epochs = parquet.read(_entry(store, "fits", job.key, job) / "history.parquet")
         history.append(epochs.assign(**job.run))
         for partition, subset in job.predicted:
             wide = read_wide(_entry(store, "predictions", job.prediction_key(subset), job) / "predictions.parquet")
@@ -31,12 +30,6 @@ def long_form(wide: pd.DataFrame, subset: Subset, partition: str) -> pd.DataFram
     return long.reset_index().assign(partition=partition, test_corpus=subset.corpus)
 
 
-def finished(job: Job, store: Store) -> bool:
-    """True if the store holds the run's weights and all its predictions, undamaged."""
-    found = [store.find("predictions", job.prediction_key(subset)) for _, subset in job.predicted]
-    return store.find("fits", job.fit_key) is not None and all(found)
-
-
 def concatenate(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """All rows; the first frame where all are empty."""
     filled = [frame for frame in frames if len(frame)]
@@ -44,7 +37,7 @@ def concatenate(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _entry(store: Store, kind: str, key: str, job: Job) -> Path:
-    path = store.place(kind, key)
-    if not path.is_dir():
-        raise InputError(f"{job.name}: expected its {kind} in the run store, found none; call the stage again")
+    path = store.find(kind, key)
+    if path is None:
+        raise InputError(f"{job.name}: expected its {kind} in the run store, found none or damaged; call the stage again")
     return path

@@ -9,7 +9,8 @@ module by a name it is given, ``import_module(f"emofuse.corpora.{name}")``, the 
 import ast
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,9 @@ from pathlib import Path
 from emofuse.errors import InputError
 
 PACKAGE = "emofuse"
+SOURCE = Path(__file__).parents[1]
+LOCK = SOURCE.parent / "requirements.lock"
+CODE = Path("build/code")
 NUMERICS = (
     "torch",
     "torchaudio",
@@ -56,10 +60,62 @@ def write(stages: Path, source: Path, lock: Path, out: Path) -> None:
             _write_digest(out / f"{script.stem}-{member}.txt", script, source, member, versions)
 
 
-def closure(script: Path, source: Path, member: str | None = None) -> tuple[dict[str, Path], set[str]]:
+def of_recipe(recipe: str, network: str, source: Path = SOURCE, lock: Path = LOCK) -> str:
+    """Digests of the code that a run executes, one line for each module and library: its recipe's closure, with one of the networks.
+
+    What only starts, places and collects runs is not in it: that changes no result.
+    """
+    file = _file(source, recipe)
+    if file is None:
+        raise InputError(f"{recipe}: expected a module below {source}, found none; run from the project's folder")
+    package = recipe.rpartition(".")[0]
+    others = {f"{package}.{name}" for name in members(source, package)} - {recipe}  # jobs name all recipes, a run executes its own
+    modules, outside = closure(file, source, network, others)
+    lines = [f"{tree_digest(path)} {name}" for name, path in sorted({recipe: file, **modules}.items())]
+    return "\n".join([*lines, *_versions_of(outside, pinned_versions(lock))]) + "\n"
+
+
+def of_stage(stage: str, member: str | None = None, code: Path = CODE) -> str:
+    """The digests of the code that a stage runs (for one member), as the ``code`` stage wrote them; InputError where it has not run."""
+    path = code / (f"{stage}-{member}.txt" if member else f"{stage}.txt")
+    if not path.is_file():
+        raise InputError(f"{path}: expected the digest of the stage's code, found no file; run `dvc repro`, or `dvc repro code` first")
+    return path.read_text(encoding="utf-8")
+
+
+def of_runs(stage: str, code: Path = CODE) -> Callable[[str, str], str]:
+    """A function from recipe and network to ``of_recipe``, for the runs of a stage.
+
+    It raises InputError where the ``code`` stage has not yet seen the code as it now is: results would go by the name of other code.
+    """
+
+    @cache
+    def of_run(recipe: str, network: str) -> str:
+        known = of_stage(stage, network if (code / f"{stage}-{network}.txt").is_file() else None, code)
+        digest = of_recipe(recipe, network)
+        changed = sorted(set(digest.splitlines()) - set(known.splitlines()))
+        if changed:
+            raise InputError(
+                f"{code}: expected the digests of the code as it is, found {changed[0].split()[-1]} changed; call `dvc repro` again"
+            )
+        return digest
+
+    return of_run
+
+
+def of_package(source: Path = SOURCE) -> dict[str, str]:
+    """Digest of every module of the package by its name."""
+    found = {}
+    for file in sorted((source / PACKAGE).rglob("*.py")):
+        with suppress(SyntaxError):  # of a module that is being written, which no run of now has loaded
+            found[".".join(file.relative_to(source).with_suffix("").parts).removesuffix(".__init__")] = tree_digest(file)
+    return found
+
+
+def closure(script: Path, source: Path, member: str | None = None, without: Set[str] = frozenset()) -> tuple[dict[str, Path], set[str]]:
     """Project modules that the script can import, by name, and the outside packages that they import.
 
-    With ``member``, packages imported by name count only that module where they have it.
+    With ``member``, packages imported by name count only that module where they have it. Modules of ``without`` are not followed.
     """
     found: dict[str, Path] = {}
     outside: set[str] = set()
@@ -75,7 +131,7 @@ def closure(script: Path, source: Path, member: str | None = None) -> tuple[dict
         for module in sorted(modules):
             for part in _with_parents(module):
                 file = _file(source, part)
-                if file is not None and part not in found:
+                if file is not None and part not in found and part not in without:
                     found[part] = file
                     pending.append((part, file))
     return found, outside
@@ -178,9 +234,13 @@ def pinned_versions(lock: Path) -> dict[str, str]:
     return found
 
 
+def _versions_of(packages: set[str], versions: dict[str, str]) -> list[str]:
+    return [line for name, line in sorted(versions.items()) if name in packages]
+
+
 def _write_digest(path: Path, script: Path, source: Path, member: str | None, versions: dict[str, str]) -> None:
     modules, outside = closure(script, source, member)
     lines = [f"{tree_digest(script)} stages/{script.name}"]
     lines += [f"{tree_digest(file)} {name}" for name, file in sorted(modules.items())]
-    lines += [line for name, line in sorted(versions.items()) if name in outside]
+    lines += _versions_of(outside, versions)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

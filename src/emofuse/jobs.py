@@ -1,27 +1,45 @@
 """A run as data: everything that one training and its predictions depend on, and the keys under which the run store keeps them."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import pandas as pd
-import pyarrow.parquet as pq
 
-from emofuse import runs
+from emofuse import parquet, runs
+from emofuse.runs import Store
 
 NUMERICS = ("torch", "numpy", "transformers")  # packages whose version can change a trained weight
 
 
+Code = Callable[[str, str], str]  # from a recipe and a module of emofuse.models to the digests of the code that they are
+
+
 class Work(Protocol):
-    """What a runner needs to know of a job: how messages call it, and the module whose ``execute`` does it."""
+    """What a runner needs to know of a job: how messages call it, the module whose ``execute`` does it, and what is there when done."""
 
     @property
     def name(self) -> str:
         """How messages call the job."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """Key of its weights in the run store, which is also that of its lock, checkpoint and record."""
+        ...
+
+    @property
+    def entries(self) -> tuple[tuple[str, str], ...]:
+        """(kind, key) of everything that the run store holds when the job is done."""
+        ...
+
+    @property
+    def code(self) -> str:
+        """Digests of the code that does it, one line a module."""
         ...
 
     @property
@@ -33,6 +51,9 @@ class Work(Protocol):
     def networks(self) -> tuple[str, ...]:
         """Modules of emofuse.models that it builds; a runner may import them beforehand."""
         ...
+
+
+W = TypeVar("W", bound=Work)
 
 
 class Settings(Protocol):
@@ -65,6 +86,12 @@ class Subset:
     corpus: str
     truth: pd.DataFrame
     digest: str  # of the model's inputs for these examples, in order
+
+    @cached_property
+    def labelled(self) -> str:
+        """Digest of the inputs with their labels, which the seeds of a fold share."""
+        truth = self.truth.to_csv(float_format="%.17g").encode()
+        return hashlib.sha256(truth + self.digest.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -110,20 +137,25 @@ class Job:
             "task": self.task,
             "settings": self.settings.inputs(),
             "seed": self.seed,
-            "train": self._labelled(self.train),
-            "dev": self._labelled(self.dev),
+            "train": self.train.labelled,
+            "dev": self.dev.labelled,
             "code": self.code,
             "versions": versions(),
         }
 
     @cached_property
-    def fit_key(self) -> str:
+    def key(self) -> str:
         """Key of the trained weights."""
         return runs.key(self.fit_inputs)
 
+    @property
+    def entries(self) -> tuple[tuple[str, str], ...]:
+        """What the run store holds of a finished run: its weights and all its predictions."""
+        return (("fits", self.key), *(("predictions", self.prediction_key(subset)) for _, subset in self.predicted))
+
     def prediction_inputs(self, subset: Subset) -> dict[str, Any]:
         """What predictions depend on: the weights and the examples' features, not their labels."""
-        return {"fit": self.fit_key, "examples": subset.digest}
+        return {"fit": self.key, "examples": subset.digest}
 
     def prediction_key(self, subset: Subset) -> str:
         """Key of the predictions that the run's weights make for a subset."""
@@ -134,12 +166,13 @@ class Job:
         """(partition, examples) of everything the run predicts."""
         return (("dev", self.dev), *(("test", test) for test in self.tests))
 
-    @staticmethod
-    def _labelled(subset: Subset) -> str:
-        truth = subset.truth.to_csv(float_format="%.17g").encode()
-        return hashlib.sha256(truth + subset.digest.encode()).hexdigest()
+
+def unfinished(jobs: Sequence[W], store: Store) -> list[W]:
+    """Those of which the store lacks an entry, or holds a damaged one, which is set aside."""
+    return [job for job in jobs if not all([store.find(kind, key) for kind, key in job.entries])]
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of the packages that can change a trained weight."""
     return {package: version(package) for package in NUMERICS}
@@ -152,4 +185,4 @@ def digest(lines: Iterable[str]) -> str:
 
 def read_wide(path: Path) -> pd.DataFrame:
     """Predictions of one run as the store keeps them: index example_id, one column per output."""
-    return pq.read_table(path).to_pandas().set_index("example_id")
+    return parquet.read(path).set_index("example_id")

@@ -17,7 +17,7 @@ import pandas as pd
 from emofuse import runs, study, tables
 from emofuse.arrays import ArrayCache
 from emofuse.errors import InputError
-from emofuse.jobs import digest, versions
+from emofuse.jobs import Code, digest, versions
 from emofuse.params import Params
 from emofuse.params.wearable import Schedule, Wearable
 from emofuse.signals import SIGNALS
@@ -30,7 +30,11 @@ RECIPES = {
     **dict.fromkeys(SIGNALS, "emofuse.recipes.contrast"),
     **dict.fromkeys(MECHANISMS, "emofuse.recipes.masked_statistics"),
 }
-_NETWORKS = {"reconstruction": "speech_autoencoder", "contrast": "signal_encoder", "masked_statistics": "fusion"}
+_NETWORKS = {
+    "emofuse.recipes.reconstruction": "speech_autoencoder",
+    "emofuse.recipes.contrast": "signal_encoder",
+    "emofuse.recipes.masked_statistics": "fusion",
+}
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class Pretraining:
     @property
     def networks(self) -> tuple[str, ...]:
         """The module of emofuse.models that it trains."""
-        return (_NETWORKS[self.recipe.rpartition(".")[2]],)
+        return (_NETWORKS[self.recipe],)
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -102,15 +106,20 @@ class Pretraining:
         """Key of the weights in the run store."""
         return runs.key(self.inputs)
 
+    @property
+    def entries(self) -> tuple[tuple[str, str], ...]:
+        """What the run store holds of a finished pretraining."""
+        return (("fits", self.key),)
 
-def encoder_jobs(params: Params, code: str) -> list[Pretraining]:
+
+def encoder_jobs(params: Params, code: Code) -> list[Pretraining]:
     """The speech autoencoder and one wearable encoder for each signal."""
     roles, schedules = params.wearable.roles, params.at_scale(params.wearable.schedules)
     speech = _job(params, SPEECH, roles.speech, (SPEECH,), schedules.speech, {}, code)
     return [speech, *(_job(params, signal, roles.signals, (signal,), schedules.signals, {}, code) for signal in SIGNALS)]
 
 
-def fusion_jobs(params: Params, code: str) -> list[Pretraining]:
+def fusion_jobs(params: Params, code: Code) -> list[Pretraining]:
     """The fusion network of each mechanism, on the windows that have all five signals."""
     encoders = {name: study.weights_file(name) for name in INPUTS}
     schedule = params.at_scale(params.wearable.schedules).fusion
@@ -159,7 +168,7 @@ def _job(
     signals: Sequence[str],
     schedule: Schedule,
     encoders: dict[str, Path],
-    code: str,
+    code: Code,
 ) -> Pretraining:
     settings = params.wearable.pretraining
     train: list[Windows] = []
@@ -177,7 +186,8 @@ def _job(
     least = min((math.fsum(len(w.example_ids) for w in side) for side in (train, dev)), default=0)
     if least < 2:
         raise InputError(f"{network}: expected windows with {list(signals)} in {list(corpora)}, found {least:.0f}; check wearable.roles")
-    return Pretraining(network, params.wearable, params.scale, schedule, tuple(train), tuple(dev), digest(digests), encoders, code)
+    own = code(RECIPES[network], _NETWORKS[RECIPES[network]])
+    return Pretraining(network, params.wearable, params.scale, schedule, tuple(train), tuple(dev), digest(digests), encoders, own)
 
 
 def _sha256(path: Path) -> str:

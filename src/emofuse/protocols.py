@@ -81,20 +81,23 @@ def check(fold: Fold, examples: pd.DataFrame, sharing: Sequence[str] = ()) -> No
             raise InputError(
                 f"fold {fold.name}: {side} expects at least one example, found none; check the corpus and its protocol in params.yaml"
             )
-    members = pd.DataFrame([(side, i) for side in SIDES for i in getattr(fold, side)], columns=["side", "example"])
-    unknown = ~members["example"].isin(examples["example_id"])
-    if unknown.any():
-        side, name = members[unknown].iloc[0]
-        raise InputError(f"fold {fold.name}: {side} has example {name}, found no such example; run `dvc repro`")
-    members["speaker"] = members["example"].map(examples.set_index("example_id")["speaker"])
-    merged = members["side"].mask(members["side"].isin(sharing), " and ".join(sharing))
-    heard = members.assign(side=merged)[["side", "speaker"]].dropna().drop_duplicates()
-    for kind, listed in (("example", members), ("speaker", heard)):
-        again = listed[kind].duplicated()
-        if again.any():
-            name = listed.loc[again, kind].iloc[0]
-            sides = " and ".join(listed.loc[listed[kind] == name, "side"])
-            raise InputError(f"fold {fold.name}: {kind} {name} expects one side, found on {sides}; correct the corpus' speakers or splits")
+    placed = [(side, example) for side in SIDES for example in getattr(fold, side)]
+    known = set(examples["example_id"])
+    for side, name in placed:
+        if name not in known:
+            raise InputError(f"fold {fold.name}: {side} has example {name}, found no such example; run `dvc repro`")
+    speakers = examples.set_index("example_id")["speaker"].dropna().to_dict()
+    merged = {side: " and ".join(sharing) if side in sharing else side for side in SIDES}
+    heard = list(dict.fromkeys((merged[side], speakers[i]) for side, i in placed if i in speakers))
+    for kind, listed in (("example", placed), ("speaker", heard)):
+        seen: set[str] = set()
+        for _, name in listed:
+            if name in seen:
+                sides = " and ".join(side for side, other in listed if other == name)
+                raise InputError(
+                    f"fold {fold.name}: {kind} {name} expects one side, found on {sides}; correct the corpus' speakers or splits"
+                )
+            seen.add(name)
 
 
 def _official(examples: pd.DataFrame) -> list[Fold]:

@@ -10,7 +10,8 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,22 +52,59 @@ class Store:
             return None
         return path
 
-    def publish(self, kind: str, entry: str, inputs: dict[str, Any], write: Callable[[Path], None]) -> Path:
-        """Let ``write`` fill a scratch folder, add the manifest, and rename it into place; returns the entry's folder."""
+    def holds(self, entries: Iterable[tuple[str, str]]) -> bool:
+        """True if every (kind, entry) is there; whether it is undamaged only ``find`` says."""
+        return all(self.place(kind, entry).is_dir() for kind, entry in entries)
+
+    def checkpoint(self, entry: str) -> Path:
+        """Where an unfinished training keeps how far it has come."""
+        return self.folder / "checkpoints" / f"{entry}.pt"
+
+    def identity(self) -> str:
+        """A name that this store was given when it was first used: another machine sees the same one if it sees the same store."""
+        path = self.folder / "identity"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not path.is_file():
+                own = path.with_name(f".identity.{uuid.uuid4()}")
+                own.write_text(uuid.uuid4().hex, encoding="utf-8")
+                try:
+                    os.link(own, path)  # of several that start at once one wins
+                except FileExistsError:
+                    pass
+                finally:
+                    own.unlink()
+            return path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise _unusable(path, error) from error
+
+    def is_known_as(self, identity: str) -> bool:
+        """True if the store is there and was given this name; makes none."""
+        try:
+            return (self.folder / "identity").read_text(encoding="utf-8") == identity
+        except OSError:
+            return False
+
+    def publish(
+        self, kind: str, entry: str, inputs: dict[str, Any], write: Callable[[Path], None], made: dict[str, Any] | None = None
+    ) -> Path:
+        """Let ``write`` fill a scratch folder, add the manifest, and rename it into place; returns the entry's folder.
+
+        ``made`` says how it came about (host, device, seconds), which is no part of what it depends on.
+        """
         path = self.place(kind, entry)
-        partial = self.folder / "partial" / f"{kind}-{entry}-{os.getpid()}"
+        partial = self.folder / "partial" / f"{kind}-{entry}"  # its maker holds the entry's lock; what a killed one left is removed
         shutil.rmtree(partial, ignore_errors=True)
         try:
             partial.mkdir(parents=True)
             write(partial)
             files = {file.name: _sha256(file) for file in sorted(partial.iterdir())}
-            (partial / MANIFEST).write_text(json.dumps({"inputs": inputs, "files": files}, indent=1, sort_keys=True), encoding="utf-8")
+            manifest = {"inputs": inputs, "files": files, "made": made or {}}
+            (partial / MANIFEST).write_text(json.dumps({**manifest, "key": key(manifest)}, indent=1, sort_keys=True), encoding="utf-8")
             path.parent.mkdir(parents=True, exist_ok=True)
             partial.rename(path)
         except OSError as error:
-            raise InputError(
-                f"{path}: the run could not be stored: {error.strerror or error}; free space or make the folder writable"
-            ) from error
+            raise _unusable(path, error) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         return path
@@ -84,19 +122,30 @@ class Store:
                 log.info("%s is being made by another process; waiting for it", entry)
                 lock.acquire()
         except OSError as error:
-            raise InputError(f"{path}: the run store cannot be written: {error.strerror or error}; make the folder writable") from error
+            raise _unusable(path, error) from error
         try:
             yield
         finally:
             lock.release()
 
 
+def _unusable(path: Path, error: OSError) -> InputError:
+    return InputError(
+        f"{path}: expected to write to the run store, found: {error.strerror or error}; free space, make the folder writable, or name "
+        "another one in execution.store"
+    )
+
+
 def _damage(path: Path) -> str:
     """Why an entry may not be used, or an empty string."""
     try:
-        files: dict[str, str] = json.loads((path / MANIFEST).read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, KeyError):
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        own = manifest.pop("key")
+        files: dict[str, str] = manifest["files"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return "its manifest is missing or unreadable"
+    if own != key(manifest):
+        return "its manifest is not what was published"
     for name, expected in files.items():
         if not (path / name).is_file() or _sha256(path / name) != expected:
             return f"{name} is not what was published"

@@ -1,7 +1,7 @@
 """Paper A's runs: a cell's folds and seeds as jobs, with the settings and the features that each model reads."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,9 @@ import pandas as pd
 
 from emofuse import protocols, study, tables, tasks
 from emofuse.arrays import ArrayCache
-from emofuse.jobs import Job, Subset, digest
+from emofuse.jobs import Code, Job, Subset, digest
 from emofuse.params import BERT, CNN, BERTSize, CNNSize, Encoder, FusionCNN, Params
+from emofuse.runs import Store
 from emofuse.study import Cell
 
 FUSION = ("sfcnn14", "mfcnn14")
@@ -57,8 +58,8 @@ class SpeechTextSettings:
         }
 
 
-def jobs(params: Params, cell: Cell, code: str) -> list[Job]:
-    """Every run of a cell: its folds times its seeds, with what each depends on. ``code`` identifies the training code.
+def jobs(params: Params, cell: Cell, code: Code) -> list[Job]:
+    """Every run of a cell: its folds times its seeds, with what each depends on.
 
     Raises InputError where the fold names of params.yaml do not exist or a table is missing.
     """
@@ -75,22 +76,35 @@ def jobs(params: Params, cell: Cell, code: str) -> list[Job]:
     folds = {name: protocols.folds(params.corpus(name).protocol, frame) for name, frame in examples.items()}
     others = [subset(name, sorted({i for fold in folds[name] for i in fold.test})) for name in params.corpora if name != cell.corpus]
     chosen = protocols.select(folds[cell.corpus], params.at_scale(params.folds).get(cell.corpus))
-    return [
-        Job(
+    own = code(settings.recipe, *settings.networks)
+
+    def job(fold: protocols.Fold) -> Job:
+        return Job(
             task=cell.task,
             corpus=cell.corpus,
             protocol=params.corpus(cell.corpus).protocol,
             fold=fold.name,
-            seed=seed,
+            seed=-1,
             settings=settings,
             train=subset(cell.corpus, fold.train),
             dev=subset(cell.corpus, fold.dev),
             tests=(subset(cell.corpus, fold.test), *others),
-            code=code,
+            code=own,
         )
-        for fold in chosen
-        for seed in params.at_scale(params.seeds)
-    ]
+
+    # the seeds of a fold share its tables: those of hundreds of runs are in memory at once
+    return [replace(each, seed=seed) for each in map(job, chosen) for seed in params.at_scale(params.seeds)]
+
+
+def ahead(params: Params, cell: Cell, code: Code, store: Store) -> list[Job]:
+    """The runs of all other cells that the store lacks, those of most work first, so that the last to end is a short one.
+
+    DVC has made the features of every cell before it trains the first.
+    """
+    others = [other for other in study.cells(params) if other != cell and not study.omitted(params, other)]
+    missing = [job for other in dict.fromkeys(others) for job in jobs(params, other, code) if not store.holds(job.entries)]
+    sizes = params.at_scale(params.sizes)
+    return sorted(missing, key=lambda job: -len(job.train.truth) * getattr(sizes, job.settings.model).epochs)
 
 
 def input_digests(model: str, sources: Sources) -> Callable[[Sequence[str]], str]:

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from emofuse import cells, protocols, study, tables, tasks
 from emofuse.arrays import ArrayCache
 from emofuse.errors import InputError
-from emofuse.jobs import Job, Subset, digest
+from emofuse.jobs import Code, Job, Subset, digest
 from emofuse.params import Params
 from emofuse.params.wearable import Schedule, Wearable
 from emofuse.pretraining import INPUTS, MECHANISMS, SPEECH, mechanism_inputs
@@ -102,8 +102,8 @@ def representation_folder(name: str, corpus: str) -> Path:
     return study.features_folder("representations", corpus) / name
 
 
-def jobs(params: Params, model: str, code: str) -> list[Job]:
-    """Every run of a model: the folds of each protocol times the seeds. ``code`` identifies the training code.
+def jobs(params: Params, model: str, code: Code) -> list[Job]:
+    """Every run of a model: the folds of each protocol times the seeds.
 
     Raises InputError for an unknown model, where a table or cache is missing, and where a fold has nobody left to select with.
     """
@@ -128,7 +128,7 @@ def jobs(params: Params, model: str, code: str) -> list[Job]:
         return Subset(corpus, _shuffled(labelled, seed) if labels == "shuffled" else labelled, known_by)
 
     draws = {"leave_one_subject_out": wearable.validation.subjects, "leave_one_session_out": wearable.validation.sessions}
-    labels = settings.configuration.labels
+    labels, own = settings.configuration.labels, code(settings.recipe, settings.networks[0])
     return [
         Job(
             task=TASK,
@@ -140,7 +140,7 @@ def jobs(params: Params, model: str, code: str) -> list[Job]:
             train=subset(fold.train, labels, seed),
             dev=subset(fold.dev, labels, seed),
             tests=(subset(fold.test, "true", seed),),
-            code=code,
+            code=own,
         )
         for protocol in wearable.protocols
         for fold in protocols.folds(protocol, usable, Draw(draws[protocol], wearable.validation.seed))
@@ -165,7 +165,7 @@ def fold_weights(jobs: Sequence[Job], store: Store) -> pd.DataFrame:
     for job in jobs:
         assert isinstance(job.settings, EmotionSettings)
         if job.settings.configuration.mechanism == "weighted":
-            weights = load_file(store.place("fits", job.fit_key) / "weights.safetensors")["fusion.mechanism.weights"]
+            weights = load_file(store.place("fits", job.key) / "weights.safetensors")["fusion.mechanism.weights"]
             run = {column: value for column, value in job.run.items() if column in tables.FUSION_WEIGHTS.columns}
             rows.append(pd.DataFrame({"signal": INPUTS, "weight": weights.astype(float)}).assign(**run))
     return cells.concatenate(rows)

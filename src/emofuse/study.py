@@ -139,11 +139,3 @@ def weights_file(network: str) -> Path:
 def features_folder(feature: str, corpus: str) -> Path:
     """The cache of one feature of a corpus."""
     return Path("data/features") / feature / corpus
-
-
-def code_of(stage: str, member: str | None = None) -> str:
-    """The digests of the code that a stage runs (for one member), as the ``code`` stage wrote them; InputError where it has not run."""
-    path = Path("build/code") / (f"{stage}-{member}.txt" if member else f"{stage}.txt")
-    if not path.is_file():
-        raise InputError(f"{path}: expected the digest of the stage's code, found no file; run `dvc repro`, or `dvc repro code` first")
-    return path.read_text(encoding="utf-8")

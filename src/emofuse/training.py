@@ -2,14 +2,16 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import astuple, dataclass, field
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from emofuse.checkpoints import Checkpoint, State
 from emofuse.errors import InputError
 
 log = logging.getLogger("training")
@@ -73,34 +75,117 @@ class Learner(Protocol):
         ...
 
 
-def fit(name: str, learner: Learner, schedule: Schedule, seed: int, report: Callable[[Epoch], None] = lambda epoch: None) -> Fit:
-    """Train the learner's network in place.
+def fit(
+    name: str,
+    learner: Learner,
+    schedule: Schedule,
+    seed: int,
+    report: Callable[[Epoch], None] = lambda epoch: None,
+    checkpoint: Checkpoint | None = None,
+) -> Fit:
+    """Train the learner's network in place, from where ``checkpoint`` has it: with the same result as without an interruption.
 
     Raises InputError with the run's name, epoch and step at the first loss that is not finite.
     """
     generator = np.random.default_rng(seed)
-    best: Epoch | None = None
-    weights: dict[str, Tensor] = {}
-    history: list[Epoch] = []
-    worse = 0
-    for number in range(1, schedule.epochs + 1):
+    course = _Course()
+    if checkpoint is not None and (state := checkpoint.load(partial(_check, learner))):
+        course = _go_on(state, learner, generator)
+        log.info("%s goes on after epoch %d/%d", name, len(course.history), schedule.epochs)
+    while len(course.history) < schedule.epochs and course.worse != schedule.patience:
+        number = len(course.history) + 1
         learner.model.train()
         loss = _train_epoch(f"{name} epoch {number}", learner, schedule.grad_clip, generator)
         learner.model.eval()
         epoch = Epoch(number, loss, learner.dev_score())
-        history.append(epoch)
+        best = course.add(epoch, learner.model)
+        log.info(
+            "%s epoch %d/%d loss %.4f dev %.4f (best %.4f @ %d)",
+            name, number, schedule.epochs, loss, epoch.dev_score, best.dev_score, best.epoch,
+        )  # fmt: skip
+        if checkpoint is not None and checkpoint.due():
+            checkpoint.save(_state(course, learner, generator))
         report(epoch)
-        worse = 0 if best is None or epoch.dev_score >= best.dev_score else worse + 1
+    return Fit(course.weights, course.selected, course.history)
+
+
+@dataclass
+class _Course:
+    """How far a training has come: every epoch so far, which one is selected, its weights, and the epochs since that scored below it."""
+
+    history: list[Epoch] = field(default_factory=list)
+    selected: int = 0
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    worse: int = 0
+
+    def add(self, epoch: Epoch, model: nn.Module) -> Epoch:
+        """Note an epoch; returns the best so far."""
+        best = self.history[self.selected - 1] if self.history else None
+        self.history.append(epoch)
+        self.worse = 0 if best is None or epoch.dev_score >= best.dev_score else self.worse + 1
         if best is None or epoch.dev_score > best.dev_score:
-            best = epoch
+            self.selected = epoch.epoch
             # on the CPU state_dict() is a live view: without a copy the best weights would be the last
-            weights = {k: v.detach().to("cpu", copy=True) for k, v in learner.model.state_dict().items()}
-        score = f"dev {epoch.dev_score:.4f} (best {best.dev_score:.4f} @ {best.epoch})"
-        log.info("%s epoch %d/%d loss %.4f %s", name, number, schedule.epochs, loss, score)
-        if worse == schedule.patience:
-            break
-    assert best is not None
-    return Fit(weights, best.epoch, history)
+            self.weights = {k: v.detach().to("cpu", copy=True) for k, v in model.state_dict().items()}
+        return self.history[self.selected - 1]
+
+
+def _state(course: _Course, learner: Learner, generator: np.random.Generator) -> State:
+    """All that the next epoch depends on; whatever else a learner holds it must make anew from its seed alone."""
+    return {
+        "history": [astuple(epoch) for epoch in course.history],
+        "selected": course.selected,
+        "weights": course.weights,
+        "worse": course.worse,
+        "model": learner.model.state_dict(),
+        "optimiser": learner.optimiser.state_dict(),
+        "scheduler": learner.scheduler.state_dict(),
+        "numpy": generator.bit_generator.state,
+    }
+
+
+def _go_on(state: State, learner: Learner, generator: np.random.Generator) -> _Course:
+    learner.model.load_state_dict(state["model"])
+    learner.optimiser.load_state_dict(state["optimiser"])
+    learner.scheduler.load_state_dict(state["scheduler"])
+    generator.bit_generator.state = state["numpy"]
+    return _course(state)
+
+
+def _course(state: State) -> _Course:
+    return _Course([Epoch(*epoch) for epoch in state["history"]], state["selected"], state["weights"], state["worse"])
+
+
+def _check(learner: Learner, state: State) -> None:
+    """Raise ValueError (or what comes of missing fields) unless the learner can go on from the state; it is left as it is.
+
+    PyTorch would find out itself only when half of it is changed, and of an optimiser's state not even then.
+    """
+    course, optimiser = _course(state), learner.optimiser.state_dict()
+    parameters = [p for group in learner.optimiser.param_groups for p in group["params"]]
+    kept = [(parameters[n], value) for n, values in state["optimiser"]["state"].items() for value in values.values()]
+    fits = {
+        "history": 1 <= course.selected <= len(course.history),
+        "weights": _form(state["weights"]) == _form(learner.model.state_dict()),
+        "model": _form(state["model"]) == _form(learner.model.state_dict()),
+        "optimiser": _form(state["optimiser"]["param_groups"]) == _form(optimiser["param_groups"])
+        and all(value.shape in (p.shape, ()) for p, value in kept if isinstance(value, Tensor)),
+        "scheduler": _form(state["scheduler"]) == _form(learner.scheduler.state_dict()),
+    }
+    if not all(fits.values()):
+        raise ValueError(f"its {next(name for name, fit in fits.items() if not fit)} does not fit the network that is trained")
+    np.random.default_rng().bit_generator.state = state["numpy"]
+
+
+def _form(value: Any) -> Any:
+    """Keys, lengths, shapes and kinds of a state, without its numbers."""
+    if isinstance(value, Tensor):
+        return tuple(value.shape), value.dtype
+    if isinstance(value, dict):
+        return {key: _form(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_form(part) for part in value]
+    return float if isinstance(value, int | float) else type(value)
 
 
 def _train_epoch(name: str, learner: Learner, grad_clip: float | None, generator: np.random.Generator) -> float:

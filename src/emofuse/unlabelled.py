@@ -3,33 +3,31 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from emofuse.arrays import ArrayCache
-from emofuse.execution import Report, seed_everything, write_fit
+from emofuse.execution import Site, publish_fit, seed_everything
 from emofuse.pretraining import Pretraining, Windows, cache_of
-from emofuse.runs import Store
-from emofuse.training import Epoch, Learner, Schedule, fit
+from emofuse.training import Epoch, Fit, Learner, Schedule, fit
 from emofuse.window_batches import WindowArrays
 
 VALIDATION_SEED = 1  # of masks and views drawn for validation: the same in every epoch, so that epochs compare
 
 
-def execute(job: Pretraining, store: Store, report: Report, prepare: Callable[[], Learner]) -> None:
-    """Make sure the store holds the weights; raises InputError at a non-finite loss."""
-    with store.lock(job.key):
-        if store.find("fits", job.key) is None:
-            store.publish("fits", job.key, job.inputs, partial(_train, job, report, prepare))
+def execute(job: Pretraining, site: Site, prepare: Callable[[], Learner]) -> None:
+    """Make sure the store holds the weights; the caller holds their lock. Raises InputError at a non-finite loss."""
+    if site.store.find("fits", job.key) is None:
+        publish_fit(site, job.key, job.inputs, partial(_train, job, site, prepare))
 
 
-def _train(job: Pretraining, report: Report, prepare: Callable[[], Learner], folder: Path) -> None:
+def _train(job: Pretraining, site: Site, prepare: Callable[[], Learner]) -> Fit:
     seed_everything(job.params.pretraining.seed)
     learner = prepare()
     learner.model.eval()
     untrained = Epoch(0, float("nan"), learner.dev_score())
     schedule = Schedule(job.schedule.epochs, patience=job.schedule.patience)
-    result = fit(job.name, learner, schedule, job.params.pretraining.seed, lambda epoch: report(epoch, schedule.epochs))
-    write_fit(replace(result, history=[untrained, *result.history]), folder)
+    seed, checkpoint = job.params.pretraining.seed, site.checkpoint(job.key)
+    result = fit(job.name, learner, schedule, seed, lambda epoch: site.report(epoch, schedule.epochs), checkpoint)
+    return replace(result, history=[untrained, *result.history])
 
 
 def open_windows(windows: tuple[Windows, ...], signal: str) -> WindowArrays:

@@ -20,17 +20,23 @@ class WindowArrays:
             raise InputError(f"windows: expected arrays of one length, found {sorted(shapes)}; run `dvc repro` for one window length")
         self.shape: tuple[int, ...] = shapes.pop()
         length = self.shape[0]
+        self._caches = [cache for cache, _ in caches]
+        self._ids = [example_id for _, ids in caches for example_id in ids]
         self._arrays = [cache.frames.reshape(-1, *self.shape) for cache, _ in caches]
         self._places = [cache.index.loc[list(ids), "offset"].to_numpy() // length for cache, ids in caches]
         self._source = np.repeat(np.arange(len(caches)), [len(p) for p in self._places])
         self._place = np.concatenate(self._places)
+        self._verified = np.zeros(len(self._place), bool)
 
     def __len__(self) -> int:
         """Number of windows."""
         return len(self._place)
 
     def take(self, rows: np.ndarray) -> Float32[np.ndarray, "window *shape"]:
-        """The windows of these rows, copied."""
+        """The windows of these rows, copied; InputError if one is damaged."""
+        for row in rows[~self._verified[rows]]:
+            self._caches[self._source[row]].verify(self._ids[row])
+        self._verified[rows] = True
         out = np.empty((len(rows), *self.shape), np.float32)
         for source, array in enumerate(self._arrays):
             here = self._source[rows] == source
@@ -52,7 +58,7 @@ class EmbeddingBatches:
     def __init__(self, cache: ArrayCache, columns: slice = slice(None)) -> None:
         ids = list(cache)
         self._row = {example_id: row for row, example_id in enumerate(ids)}
-        vectors = np.array(cache.frames[cache.index.loc[ids, "offset"].to_numpy()][:, columns], np.float32) if ids else np.empty((0, 0))
+        vectors = np.stack([cache[i][0, columns] for i in ids]).astype(np.float32) if ids else np.empty((0, 0), np.float32)
         self._vectors = torch.from_numpy(vectors)
 
     @property

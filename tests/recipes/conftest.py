@@ -16,6 +16,7 @@ from safetensors.numpy import load_file
 from safetensors.torch import save_file
 
 from emofuse import pretraining, study, unlabelled, wearable_networks
+from emofuse.execution import Site
 from emofuse.params import Params
 from emofuse.pretraining import SPEECH, Pretraining
 from emofuse.runs import Store
@@ -73,7 +74,7 @@ def job(written: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pretrai
     def wanted(network: str, epochs: int = 2, batch_size: int = 16, **changes: Any) -> Pretraining:
         params: Params = wearable_study.load(**changes)
         jobs = pretraining.fusion_jobs if network in pretraining.MECHANISMS else pretraining.encoder_jobs
-        (found,) = [one for one in jobs(params, "code") if one.network == network]
+        (found,) = [one for one in jobs(params, lambda recipe, network: "code") if one.network == network]
         size = found.schedule.model_copy(update={"epochs": epochs, "batch_size": batch_size, "patience": epochs})
         return replace(found, schedule=size)
 
@@ -86,7 +87,7 @@ def train(tmp_path: Path) -> Callable[[Pretraining, ModuleType], Trained]:
 
     def trained(one: Pretraining, recipe: ModuleType) -> Trained:
         store = Store(tmp_path / "runs")
-        recipe.execute(one, store, "cpu", lambda epoch, epochs: None)
+        recipe.execute(one, Site(store, "cpu", lambda epoch, epochs: None, checkpoint_every_s=0))
         folder = store.find("fits", one.key)
         assert folder is not None
         return load_file(folder / "weights.safetensors"), pq.read_table(folder / "history.parquet").to_pandas()

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from emofuse import arrays, speech_wearables, study, tasks, training, wearable_networks
 from emofuse.arrays import ArrayCache
+from emofuse.execution import Site
 from emofuse.jobs import Job, Subset, read_wide
 from emofuse.pretraining import INPUTS, MECHANISMS
 from emofuse.recipes import emotion
@@ -128,7 +129,7 @@ def test_a_model_reads_the_embeddings_of_its_signals_and_no_others(run, example_
 @pytest.mark.parametrize("model", ["speech_only", "weighted_without_fusion_training", "attention_with_fusion_training"])
 def test_what_can_be_learnt_is_learnt_far_below_the_classes_shares(run, tmp_path, model):
     job, store = run(model, epochs=30), Store(tmp_path / "runs")
-    emotion.execute(job, store, "cpu", lambda epoch, epochs: None)
+    emotion.execute(job, Site(store, "cpu", lambda epoch, epochs: None, checkpoint_every_s=0))
     guess = sum(math.log(len(classes)) for classes in tasks.TASKS["self_report"].classes.values())  # all classes are equally frequent
     for _, subset in job.predicted:
         wide = read_wide(store.place("predictions", job.prediction_key(subset)) / "predictions.parquet")

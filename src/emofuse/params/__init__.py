@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from emofuse.errors import InputError
-from emofuse.params.section import AtScale, Positive, PositiveFloat, Section, Share, Value
+from emofuse.params.section import AtScale, NotNegative, NotNegativeFloat, Positive, PositiveFloat, Section, Share, Value
 from emofuse.params.speech_text import (
     BERT,
     CNN,
@@ -83,11 +83,41 @@ class Audit(Section):
     accept: dict[str, list[str]]
 
 
-class Execution(Section):
-    """How runs are executed; changes no result."""
+class Ray(Section):
+    """A Ray cluster: ``address`` of one that is there (``auto``, ``host:port``), or null for this machine alone."""
 
+    address: str | None
+    cores_per_run: Positive
+
+
+class Slurm(Section):
+    """What each Slurm job asks for, and how many runs it executes; ``options`` are any others of sbatch, by their long names."""
+
+    partition: str | None
+    account: str | None
+    time_limit_min: Positive
+    memory_gb: Positive
+    cores: Positive
+    gpus: NotNegative
+    runs_per_job: Positive
+    options: dict[str, str | int]
+
+
+class Execution(Section):
+    """How and where runs are executed; changes no result."""
+
+    runner: Literal["local", "ray", "slurm"]
+    store: str
     jobs: Positive | Literal["auto"]
     device: Literal["auto", "cpu", "cuda"]
+    runs_per_gpu: Positive
+    pin_cores: bool
+    ahead: bool
+    keep_going: bool
+    retries: NotNegative
+    checkpoint_every_s: NotNegativeFloat
+    ray: Ray
+    slurm: Slurm
 
 
 class Params(Section):

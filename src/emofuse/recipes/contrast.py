@@ -11,9 +11,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from emofuse import optimisers, unlabelled, wearable_networks
-from emofuse.execution import Report
+from emofuse.execution import Site
 from emofuse.pretraining import Pretraining
-from emofuse.runs import Store
 from emofuse.self_supervision.contrast import Projected, nt_xent
 from emofuse.self_supervision.views import view
 from emofuse.window_batches import WindowArrays, epoch_rows
@@ -52,9 +51,9 @@ class Contrast:
         return nt_xent(a, b, settings.temperature)
 
 
-def execute(job: Pretraining, store: Store, device: str, report: Report) -> None:
+def execute(job: Pretraining, site: Site) -> None:
     """Make sure the store holds the weights."""
-    unlabelled.execute(job, store, report, partial(prepare, job, torch.device(device)))
+    unlabelled.execute(job, site, partial(prepare, job, torch.device(site.device)))
 
 
 def prepare(job: Pretraining, device: torch.device) -> Contrast:

@@ -11,16 +11,15 @@ from emofuse.jobs import Job
 from emofuse.models.emotion_heads import EmotionHeads, FusedEmotion
 from emofuse.objectives import Objective
 from emofuse.pretraining import INPUTS
-from emofuse.runs import Store
 from emofuse.speech_wearables import EmotionSettings
 from emofuse.supervised import Supervised
 from emofuse.training import Schedule
 from emofuse.window_batches import EmbeddingBatches
 
 
-def execute(job: Job, store: Store, device: str, report: execution.Report) -> None:
+def execute(job: Job, site: execution.Site) -> None:
     """Make sure the store holds the run."""
-    execution.execute(job, store, report, partial(prepare, job, torch.device(device)))
+    execution.execute(job, site, partial(prepare, job, torch.device(site.device)))
 
 
 def prepare(job: Job, device: torch.device) -> execution.Run:

@@ -12,11 +12,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from emofuse import optimisers, unlabelled, wearable_networks
-from emofuse.execution import Report
+from emofuse.execution import Site
 from emofuse.models.fusion import FusionPretraining
 from emofuse.models.speech_autoencoder import SpeechAutoencoder
 from emofuse.pretraining import INPUTS, SPEECH, Pretraining
-from emofuse.runs import Store
 from emofuse.self_supervision.masking import mask
 from emofuse.window_batches import WindowArrays, epoch_rows
 
@@ -57,9 +56,9 @@ class MaskedStatistics:
         return F.l1_loss(self.model(**inputs), wanted)
 
 
-def execute(job: Pretraining, store: Store, device: str, report: Report) -> None:
+def execute(job: Pretraining, site: Site) -> None:
     """Make sure the store holds the weights."""
-    unlabelled.execute(job, store, report, partial(prepare, job, torch.device(device)))
+    unlabelled.execute(job, site, partial(prepare, job, torch.device(site.device)))
 
 
 def prepare(job: Pretraining, device: torch.device) -> MaskedStatistics:

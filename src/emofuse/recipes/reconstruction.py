@@ -12,10 +12,9 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from emofuse import optimisers, unlabelled, wearable_networks
-from emofuse.execution import Report
+from emofuse.execution import Site
 from emofuse.models.speech_autoencoder import SpeechAutoencoder
 from emofuse.pretraining import SPEECH, Pretraining
-from emofuse.runs import Store
 from emofuse.window_batches import WindowArrays, epoch_rows
 
 _CHUNK = 256  # windows read at once where all are read
@@ -50,9 +49,9 @@ class Reconstruction:
         return F.mse_loss(reconstruction, self.model.scaled(windows)) + self.job.params.speech_autoencoder.sparsity * code.abs().mean()
 
 
-def execute(job: Pretraining, store: Store, device: str, report: Report) -> None:
+def execute(job: Pretraining, site: Site) -> None:
     """Make sure the store holds the weights."""
-    unlabelled.execute(job, store, report, partial(prepare, job, torch.device(device)))
+    unlabelled.execute(job, site, partial(prepare, job, torch.device(site.device)))
 
 
 def prepare(job: Pretraining, device: torch.device) -> Reconstruction:

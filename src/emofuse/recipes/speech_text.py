@@ -16,7 +16,6 @@ from emofuse.errors import InputError
 from emofuse.jobs import Job
 from emofuse.objectives import fit_objective
 from emofuse.params import BERT, CNN, BERTSize, CNNSize, FusionCNN
-from emofuse.runs import Store
 from emofuse.speech_text import FUSION, SpeechTextSettings, transcripts
 from emofuse.supervised import Supervised
 from emofuse.training import Schedule
@@ -27,9 +26,9 @@ if TYPE_CHECKING:
 NETWORKS = {"cnn14": "CNN14", "sfcnn14": "SFCNN14", "mfcnn14": "MFCNN14", "bert": "FineTunedBERT"}
 
 
-def execute(job: Job, store: Store, device: str, report: execution.Report) -> None:
+def execute(job: Job, site: execution.Site) -> None:
     """Make sure the store holds the run; raises InputError where the crop is longer than the shortest example."""
-    execution.execute(job, store, report, partial(prepare, job, torch.device(device)))
+    execution.execute(job, site, partial(prepare, job, torch.device(site.device)))
 
 
 def prepare(job: Job, device: torch.device) -> execution.Run:

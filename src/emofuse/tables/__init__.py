@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from emofuse import parquet
 from emofuse.errors import InputError
 from emofuse.tables.data import (
     ANNOTATIONS,
@@ -92,16 +92,16 @@ def write(frame: pd.DataFrame, path: Path, table: Table) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        pq.write_table(arrow.replace_schema_metadata(None), partial, compression="zstd")
+        parquet.write(arrow, partial)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 
 
 def read(path: Path, table: Table) -> pd.DataFrame:
-    """Read and check a table that ``write`` wrote; raises InputError if it is absent, unreadable or of other columns."""
+    """Read and check a table that ``write`` wrote; raises InputError if it is absent, damaged or of other columns."""
     try:
-        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+        frame = parquet.read(path)
     except FileNotFoundError:
         raise InputError(f"{path}: expected the {table.name} table, found no file; run `dvc repro` to make it") from None
     except (pa.ArrowException, OSError, ValueError) as error:  # text that is no UTF-8 is a ValueError
