@@ -29,8 +29,8 @@ doctor: setup  ## check a corpus that you have just unpacked: make doctor CORPUS
 	@test -n "$(CORPUS)" -a -n "$(ROOT)" || { echo "make doctor: expected CORPUS=<name> ROOT=<folder>, and RELEASE=<release> if you like"; exit 2; }
 	@$(BIN)/python -m emofuse.doctor "$(CORPUS)" "$(ROOT)" $(if $(RELEASE),"$(RELEASE)")
 
-test: setup  ## run the tests
-	@$(BIN)/python -m pytest
+test: setup  ## run the tests, on two cores
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder  # two files at a time; the long ones start in the middle
 
 deepspeech-test: setup  ## install DeepSpeech beside a Python 3.9, where there is one, and recognise with it
 	@$(BIN)/python -m pytest tests/transcription/test_deepspeech_genuine.py -m installs

@@ -89,6 +89,13 @@ def test_a_run_fails_for_good_as_often_as_its_attempts_fail_one_after_another():
     mean_within([o.given_up for o in outcomes], failing / (1 - failing))
 
 
+def test_a_run_that_comes_further_each_time_is_never_given_up():
+    site = Site(1, failure_every_h=100 / 3600, retries=1)
+    run = Run("run", 3000.0, 3000)  # each of its epochs is short beside the 100 s between failures: two in a row within one are rare
+    outcome = simulate([Stage("a", (run,))], replace(site, checkpoint_every_s=1.0), seed=5)
+    assert outcome.interruptions > 20 and outcome.given_up == 0
+
+
 def test_a_pre_emption_uses_up_no_retry_and_a_second_call_goes_on_from_the_checkpoints():
     often = Site(2, preemption_every_h=0.01, checkpoint_every_s=0.0, retries=0)
     assert simulate([Stage("a", equal(6))], often).given_up == 0

@@ -10,7 +10,7 @@ import yaml
 from emofuse import corpora
 
 REPOSITORY = Path(__file__).parents[1]
-PAGES = ["README.md", "CONTRIBUTING.md", "data/README.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "data/README.md", "docs/many-machines.md", "docs/scale.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)

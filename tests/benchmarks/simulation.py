@@ -169,7 +169,8 @@ class _Call:
         outcome.interruptions += 1
         failed = self.rng.random() * site.rate_per_s * 3600 < 1 / site.failure_every_h
         self._at(now + interrupted_s + site.away_s, "free")
-        self._at(now + interrupted_s + site.requeue_s, "ended", _Waiting(waiting.run, waiting.done_s + kept_s, waiting.tries + failed))
+        tries = (0 if kept_s else waiting.tries) + failed  # in a row, without having come further
+        self._at(now + interrupted_s + site.requeue_s, "ended", _Waiting(waiting.run, waiting.done_s + kept_s, tries))
 
     def _kept(self, run: Run, worked_s: float) -> float:
         """What of an attempt's work its last checkpoint has."""

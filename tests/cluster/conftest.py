@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -44,7 +44,6 @@ class Slurm:
 
     folder: Path
     host: str
-    munged: list[subprocess.Popen] = field(default_factory=list)
 
     def command(self, *words: str) -> str:
         return subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
@@ -143,9 +142,10 @@ def slurm(tmp_path_factory):
         site.start("slurmd")
         wait_for(site.idle)
         yield site
-        site.command("scancel", "--user=0")
-        wait_for(lambda: not site.alive(), 20)
     finally:
+        subprocess.run(["scancel", f"--user={os.getuid()}"], timeout=60)
+        for step in psutil.wait_procs(site.steps(), 20)[1]:
+            step.kill()
         site.stop("slurmd")
         site.stop("slurmctld")
         munged.terminate()

@@ -30,21 +30,20 @@ class Count:
 
 def execute(job, site):
     store = site.store
-    with store.lock(job.key):
-        if store.find("fits", job.key):
-            return
-        kept, journal = store.checkpoint(job.key), store.folder / f"journal-{job.key}"
-        kept.parent.mkdir(exist_ok=True)
-        for step in range(int(kept.read_text()) if kept.exists() else 0, job.steps):
-            with journal.open("a") as file:
-                file.write(f"{step}\n")
-            if step == job.fails_at:
-                raise InputError(f"{job.name}: expected to go on, found step {step}")
-            time.sleep(job.step_s)
-            partial = kept.with_suffix(".partial")
-            partial.write_text(str(step + 1))
-            partial.replace(kept)
-        store.publish("fits", job.key, {}, lambda folder: (folder / "count.json").write_text(json.dumps(job.steps)))
+    if store.find("fits", job.key):
+        return
+    kept, journal = store.checkpoint(job.key), store.folder / f"journal-{job.key}"
+    kept.parent.mkdir(exist_ok=True)
+    for step in range(int(kept.read_text()) if kept.exists() else 0, job.steps):
+        with journal.open("a") as file:
+            file.write(f"{step}\n")
+        if step == job.fails_at:
+            raise InputError(f"{job.name}: expected to go on, found step {step}")
+        time.sleep(job.step_s)
+        partial = kept.with_suffix(".partial")
+        partial.write_text(str(step + 1))
+        partial.replace(kept)
+    store.publish("fits", job.key, {}, lambda folder: (folder / "count.json").write_text(json.dumps(job.steps)))
 
 
 def journal(store, key):

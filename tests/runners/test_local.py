@@ -100,10 +100,18 @@ def test_a_killed_worker_is_started_again_and_each_death_is_told_once(caplog):
     ]
 
 
+def test_a_death_does_not_count_if_the_run_had_come_further_before():
+    assert execute(("k", "die_further", (signal.SIGKILL, 5)), retries=1) == [("k", "")]
+    assert len(attempts("k")) == 6 and published() == {"k"}
+
+
 def test_a_worker_that_is_killed_more_often_than_retries_is_one_line(caplog):
     [(_, problem)] = execute(("k", "die", (signal.SIGKILL, 9)), retries=1)
     log = Path("logs/runs/acted-k.log").absolute()
-    assert problem == f"acted k: the run's process was ended by SIGKILL, 2 times in all; is there memory enough? (see {log})"
+    assert (
+        problem
+        == f"acted k: the run's process was ended by SIGKILL, 2 times without having come further; is there memory enough? (see {log})"
+    )
     assert len(attempts("k")) == 2 and not published() and log.exists()
 
 

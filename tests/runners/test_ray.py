@@ -215,7 +215,9 @@ def test_a_killed_worker_is_told_and_started_again_and_goes_on_with_the_bits_of_
 
 def test_a_run_whose_process_dies_each_time_is_given_up_by_name(head):
     [(_, problem)] = execute(settings(head, retries=1), ("k", "die", (signal.SIGKILL, 9)))
-    assert problem.startswith("acted k: the run's process or its machine died, 2 times in all; is there memory enough? (see ")
+    assert problem.startswith(
+        "acted k: the run's process or its machine died, 2 times without having come further; is there memory enough? (see "
+    )
     assert len(attempts("k")) == 2
 
 

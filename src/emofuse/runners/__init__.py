@@ -2,9 +2,9 @@
 
 A runner is a module with one function ``run(errands, execution, ended)``. It executes the errands, as many at a time as it has places
 for, and calls ``ended(errand, problem)`` as each ends, with the line that says what went wrong or an empty one; while that returns True it
-goes on starting. It returns when all that it started have ended. A run whose process or machine died is started again up to
-``execution.retries`` times, and goes on from its checkpoint; one that says itself what went wrong is not. Interrupted, by any exception, it
-ends what it started.
+goes on starting. It returns when all that it started have ended. A run whose process or machine died is started again and goes on from its
+checkpoint, up to ``execution.retries`` times without having come further; one that says itself what went wrong is not. Interrupted, by any
+exception, it ends what it started.
 """
 
 import logging

@@ -61,8 +61,9 @@ def perform(errand: Errand, device: str) -> str:
 
 
 def check_place(errand: Errand) -> None:
-    """Raise InputError unless this machine sees the same run store, runs the same code, and has the same libraries."""
+    """Raise InputError unless this machine sees the same project and run store, runs the same code, and has the same libraries."""
     node = platform.node()
+    _require_project(errand)
     if not errand.store.is_known_as(errand.identity):
         raise InputError(
             f"{node}: expected the run store {errand.store.folder} of the machine that started the stage, found "
@@ -74,6 +75,14 @@ def check_place(errand: Errand) -> None:
     changed = [module for module, digest in _digests_in(errand.job.code).items() if loaded_code().get(module) != digest]
     if changed:
         raise InputError(f"{node}: expected the code that the stage was started with, found {changed[0]} changed; call the stage again")
+
+
+def standing(errand: Errand) -> int:
+    """When the run's checkpoint was made, in ns; 0 if it has none. A run that died with another one than it began with came further."""
+    try:
+        return errand.store.checkpoint(errand.job.key).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def note_failure(errand: Errand, line: str, device: str = "") -> None:
@@ -95,10 +104,14 @@ def _digests_in(code: str) -> dict[str, str]:
     return {module: digest for digest, module in pairs}
 
 
-def _enter(errand: Errand) -> None:
-    """Go to the project's folder, where the job's paths begin, and keep a log."""
+def _require_project(errand: Errand) -> None:
     if not errand.root.is_dir():
         raise InputError(f"{platform.node()}: expected the project's folder {errand.root}, found none; mount it at the same path")
+
+
+def _enter(errand: Errand) -> None:
+    """Go to the project's folder, where the job's paths begin, and keep a log."""
+    _require_project(errand)
     os.chdir(errand.root)
     errand.log.parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(level=logging.INFO, filename=errand.log, format=LOG_FORMAT, force=True)

@@ -23,10 +23,10 @@ from pathlib import Path
 from emofuse.errors import InputError
 from emofuse.params import Execution
 from emofuse.runners import Ended
-from emofuse.runners.errands import Errand, perform
+from emofuse.runners.errands import Errand, perform, standing
 
 log = logging.getLogger("runs")
-_FOR_THE_PARENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # which decides, and ends its workers
+_FOR_THE_PARENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2)  # which decides; SIGUSR2: Slurm's end of time
 _GPUS = Path("/proc/driver/nvidia/gpus")
 _RESTART_S = 0.2
 _SIGNALS = {sent.value: sent.name for sent in signal.Signals}
@@ -44,7 +44,7 @@ class _Worker:
     """One attempt at a run: its process, not started yet, and the pipe on which it says its last word."""
 
     def __init__(self, context: ForkServerContext, errand: Errand, slot: Slot, attempt: int) -> None:
-        self.errand, self.slot, self.attempt = errand, slot, attempt
+        self.errand, self.slot, self.attempt, self.standing = errand, slot, attempt, standing(errand)
         try:
             self.outcome, self._theirs = context.Pipe(duplex=False)
         except OSError as error:
@@ -113,13 +113,14 @@ def run(errands: Sequence[Errand], execution: Execution, ended: Ended) -> None:
                 working.remove(worker)
                 free.append(worker.slot)
                 problem = worker.problem()
-                if worker.died and going and worker.attempt <= execution.retries:
-                    tries = execution.retries - worker.attempt
+                attempt = worker.attempt if standing(worker.errand) == worker.standing else 1
+                if worker.died and going and attempt <= execution.retries:
+                    tries = execution.retries - attempt
                     log.warning("%s; it is started again and goes on from its checkpoint (%d more tries after this)", problem, tries)
-                    waiting.appendleft((worker.errand, worker.attempt + 1))
+                    waiting.appendleft((worker.errand, attempt + 1))
                     continue
                 if worker.died:
-                    times = f", {worker.attempt} times in all" if worker.attempt > 1 else ""
+                    times = f", {attempt} times without having come further" if attempt > 1 else ""
                     problem += f"{times}; is there memory enough? (see {worker.errand.log})"
                 going = ended(worker.errand, problem) and going
     finally:

@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 from emofuse.errors import InputError
 from emofuse.params import Execution
 from emofuse.runners import Ended
-from emofuse.runners.errands import Errand, check_place, perform
+from emofuse.runners.errands import Errand, check_place, perform, standing
 from emofuse.runners.local import gpu_count
 
 log = logging.getLogger("runs")
@@ -72,7 +72,7 @@ def _connected(execution: Execution) -> Iterator[None]:
         import ray
     except ImportError as error:
         raise InputError(
-            f"execution.runner: expected the package ray for 'ray', found {error}; install emofuse[ray], or use local"
+            f"execution.runner: expected the package ray for 'ray', found {error}; `make setup` installs it, or use local"
         ) from error
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as scratch:
@@ -149,13 +149,13 @@ def _probe(nodes: Sequence[dict[str, Any]], errand: Errand) -> None:
 
     name = f"probe-{uuid.uuid4().hex}"
     lock = errand.store.folder / "locks" / f"{name}.lock"
-    with errand.store.lock(name):
+    with errand.store.lock(name), contextlib.ExitStack() as after:
+        after.callback(lock.unlink, missing_ok=True)
         there = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
         look = ray.remote(num_cpus=0, max_retries=0)(_look)
         sent = [look.options(scheduling_strategy=where).remote(pickle.dumps(errand), lock).future() for where in there]
         wait(sent, timeout=_ANSWER_S)
         problems = [_answer(node, answer) for node, answer in zip(nodes, sent, strict=True)]
-    lock.unlink(missing_ok=True)
     for problem in filter(None, problems):
         raise InputError(problem)
 
@@ -170,6 +170,8 @@ def _answer(node: dict[str, Any], answer: Future[str]) -> str:
     try:
         problem = answer.result()
         return f"{name}: {problem}" if problem else ""
+    except ray.exceptions.TaskUnschedulableError:
+        return ""  # the node has left, and takes no run
     except ray.exceptions.RayError as error:
         return f"{name}: expected that it starts the project's code, found {_line(error)}; {mend}"
 
@@ -199,38 +201,39 @@ def _execute(errands: Sequence[Errand], execution: Execution, share: Share, ende
     task = ray.remote(num_cpus=share.cores, num_gpus=share.gpu, max_retries=0, max_calls=1 if share.gpu else 0)(_work)
     most = len(errands) if execution.jobs == "auto" else execution.jobs
     waiting = deque((errand, 1) for errand in errands)
-    sent: dict[Future[str], tuple[Errand, int, Any]] = {}  # ray.wait would make a signal handler's SystemExit one of code 1
+    sent: dict[Future[str], tuple[Errand, int, int, Any]] = {}  # ray.wait would make a signal handler's SystemExit one of code 1
     going = True
     try:
         while sent or (waiting and going):
             while waiting and going and len(sent) < most:
                 errand, attempt = waiting.popleft()
                 ref = task.options(name=errand.job.name).remote(pickle.dumps(errand), share.device)
-                sent[ref.future()] = errand, attempt, ref
+                sent[ref.future()] = errand, attempt, standing(errand), ref
             done, _ = wait(sent, timeout=_ANSWER_S, return_when=FIRST_COMPLETED)
             if not done:
                 _places(execution)  # is there still a node for what waits?
                 continue
             outcome = done.pop()
-            errand, attempt, _ = sent.pop(outcome)
+            errand, attempt, before, _ = sent.pop(outcome)
             try:
                 problem = _said(errand, outcome)
             except ray.exceptions.TaskCancelledError:
                 continue  # it had not started
             except InputError as death:
+                attempt = attempt if standing(errand) == before else 1
                 if going and attempt <= execution.retries:
                     tries = execution.retries - attempt
                     log.warning("%s; it is started again and goes on from its checkpoint (%d more tries after this)", death, tries)
                     waiting.appendleft((errand, attempt + 1))
                     continue
-                times = f", {attempt} times in all" if attempt > 1 else ""
+                times = f", {attempt} times without having come further" if attempt > 1 else ""
                 problem = f"{death}{times}; is there memory enough? (see {errand.log})"
             if not ended(errand, problem) and going:
                 going = False
-                for _, _, ref in sent.values():
+                for *_, ref in sent.values():
                     ray.cancel(ref)  # which ends those that wait; see _work
     finally:
-        for _, _, ref in sent.values():
+        for *_, ref in sent.values():
             ray.cancel(ref, force=True)
         wait(sent, timeout=_END_S)
 

@@ -13,7 +13,7 @@ from emofuse import records
 from emofuse.errors import InputError
 from emofuse.params import Execution
 from emofuse.runners import Ended
-from emofuse.runners.errands import Errand
+from emofuse.runners.errands import Errand, standing
 from emofuse.runners.slurm import queue
 
 try:
@@ -22,9 +22,7 @@ try:
 except ModuleNotFoundError as error:
     if error.name != "submitit":
         raise
-    raise InputError(
-        "execution.runner: 'slurm' needs submitit, found it not installed; `pip install 'emofuse[slurm]'`, or use local"
-    ) from None
+    raise InputError("execution.runner: 'slurm' needs submitit, found it not installed; `make setup` installs it, or use local") from None
 
 log = logging.getLogger("runs")
 _LARGEST_ARRAY = 500  # jobs; a site's limit is 1000 unless it says otherwise
@@ -56,6 +54,7 @@ class _Call:
         self.execution, self._ended = execution, ended
         self.waiting = list(errands)
         self.tries = {errand.job.key: execution.retries for errand in errands}
+        self.standing: dict[str, int] = {}  # when they were submitted
         self.arrays: list[Array] = []
         self.going = True
         self.ask_at = 0.0
@@ -121,6 +120,7 @@ class _Call:
         now, self.waiting = self.waiting[: size * _LARGEST_ARRAY], self.waiting[size * _LARGEST_ARRAY :]
         for errand in now:
             records.remove(errand.store, errand.job.key)  # of an earlier attempt
+            self.standing[errand.job.key] = standing(errand)
         array = arrays.new(now[0].store, [now[start : start + size] for start in range(0, len(now), size)])
         self.arrays.append(array)
         array.send(self.execution)
@@ -196,6 +196,9 @@ class _Call:
             self._try_again(array, index, lost, f"{state}{': ' + words if words else ''}")
 
     def _try_again(self, array: Array, index: int, lost: list[Errand], how: str) -> None:
+        for errand in lost:
+            if standing(errand) != self.standing.get(errand.job.key, standing(errand)):
+                self.tries[errand.job.key] = self.execution.retries
         again = [errand for errand in lost if self.tries[errand.job.key]]
         given_up = [errand for errand in lost if not self.tries[errand.job.key]]
         for errand in again:
@@ -203,7 +206,7 @@ class _Call:
         self.waiting += again
         if again:
             log.warning("%s; its %d unfinished runs are submitted again and go on from their checkpoints", how, len(again))
-        self._fail(array, given_up, f"{how}, {self.execution.retries + 1} times in all (see {array.log(index)})")
+        self._fail(array, given_up, f"{how}, {self.execution.retries + 1} times without having come further (see {array.log(index)})")
 
     def _fail(self, array: Array, lost: list[Errand], how: str) -> None:
         for errand in lost:

@@ -10,7 +10,7 @@ from submitit.core.utils import DelayedSubmission
 from emofuse.errors import InputError
 from emofuse.params import Execution
 from emofuse.runners import local
-from emofuse.runners.errands import Errand
+from emofuse.runners.errands import Errand, standing
 
 OUTCOMES, STOP = "ended", "stop"  # in the folder of an array: how each run ended; there if no more runs are to be started
 SIGNAL_AHEAD_S = 30  # of the time limit; for one call of Slurm, since what the runs need to go on is in the store already
@@ -56,8 +56,7 @@ class Chunk:
 
     def _standing(self) -> dict[str, int]:
         """When the checkpoint of each run that is left was made, in ns; 0: it has none."""
-        files = {errand.job.key: errand.store.checkpoint(errand.job.key) for errand in self._left()}
-        return {key: file.stat().st_mtime_ns if file.exists() else 0 for key, file in files.items()}
+        return {errand.job.key: standing(errand) for errand in self._left()}
 
 
 def on_node(execution: Execution) -> Execution:
