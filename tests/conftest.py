@@ -9,6 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+collect_ignore = ["benchmarks", "faults"]  # scripts, which find each other beside them
 
 
 @pytest.fixture
