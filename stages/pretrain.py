@@ -27,7 +27,9 @@ def main(what: str) -> None:
     if missing:
         runners.run(missing, store, params.execution)
     for job in jobs:
-        trained, folder = store.place("fits", job.key), study.pretrained_folder(job.network)
+        trained, folder = store.find("fits", job.key), study.pretrained_folder(job.network)
+        if trained is None:
+            raise InputError(f"{job.name}: expected its weights in the run store, found none or damaged; call the stage again")
         history = parquet.read(trained / "history.parquet").assign(network=job.network)
         tables.write(history, folder / "history.parquet", tables.PRETRAINING)
         shutil.copyfile(trained / "weights.safetensors", study.weights_file(job.network))

@@ -252,3 +252,13 @@ def test_a_killed_fork_server_ends_no_run_in_flight_and_the_next_ones_get_anothe
     executed, predictions = results()
     assert executed == 0 and "goes on after epoch" not in logs()
     pd.testing.assert_frame_equal(predictions, results(Store(Path("clean")))[1], check_exact=True)
+
+
+def test_features_that_are_made_anew_while_a_job_waits_are_refused_and_nothing_is_published(caplog):
+    p = study_on_disk.load()
+    jobs = speech_text.jobs(p, CELL, code_digest.of_recipe)[:1]
+    keyed = [job.key for job in jobs]
+    study_on_disk.write(seed=9)
+    with pytest.raises(InputError, match=r"expected the features of msp_podcast that the stage was started with, found others; call"):
+        runners.run(jobs, STORE, study_on_disk.EXECUTION)
+    assert not STORE.holds([("fits", keyed[0])]) and not list(Path("runs").glob("fits/*"))

@@ -309,3 +309,22 @@ def test_a_diverging_pretraining_is_named_and_stores_nothing(folder):
     with pytest.raises(InputError, match=r"pretraining speech epoch \d, step \d+: expected a finite loss, found (nan|inf)") as error:
         pkgutil.resolve_name(f"{job.recipe}:execute")(job, site(Store(Path("runs"))))
     assert "\n" not in str(error.value) and not list(Path("runs/fits").glob("*"))
+
+
+def test_windows_or_encoders_that_change_while_a_job_waits_are_refused(trained, tmp_path, monkeypatch):
+    shutil.copytree(trained[0], tmp_path / "study", ignore=shutil.ignore_patterns("runs"))
+    monkeypatch.chdir(tmp_path / "study")
+    params = wearable_study.load(**EPOCHS)
+    both = [*pretraining.encoder_jobs(params, code_digest.of_recipe), *pretraining.fusion_jobs(params, code_digest.of_recipe)]
+    found = {job.network: job for job in both}
+    assert all(job.key for job in found.values())
+    wearable_study.write(seed=9)
+    with pytest.raises(
+        InputError, match="pretraining bvp: expected the windows and encoders that the stage was started with, found others"
+    ):
+        runners.run([found["bvp"]], Store(Path("runs")), wearable_study.EXECUTION)
+    shutil.copytree(trained[0] / "data", "data", dirs_exist_ok=True)
+    weights("bvp").write_bytes(weights("eda").read_bytes() + b" ")
+    with pytest.raises(InputError, match="pretraining weighted: expected the windows and encoders"):
+        runners.run([found["weighted"]], Store(Path("runs")), wearable_study.EXECUTION)
+    assert not list(Path("runs").glob("fits/*"))

@@ -141,16 +141,16 @@ def test_processes_that_use_a_new_store_at_once_give_it_one_name(tmp_path):
 
 def test_a_store_that_cannot_be_named_is_one_clear_line(tmp_path):
     (tmp_path / "runs").write_text("")
-    with pytest.raises(InputError, match=r"runs/identity: expected to write to the run store, found: ") as error:
+    with pytest.raises(InputError, match=r"runs/identity: expected to read and write the run store, found: ") as error:
         runs.Store(tmp_path / "runs").identity()
     assert "\n" not in str(error.value)
 
 
 def test_a_store_that_is_a_file_is_one_clear_line(tmp_path):
     (tmp_path / "runs").write_text("")
-    with pytest.raises(InputError, match=r"runs/fits/k: expected to write to the run store, found: Not a directory"):
+    with pytest.raises(InputError, match=r"runs/fits/k: expected to read and write the run store, found: Not a directory"):
         publish(runs.Store(tmp_path / "runs"))
-    with pytest.raises(InputError, match="expected to write to the run store, found: "), runs.Store(tmp_path / "runs").lock("k"):
+    with pytest.raises(InputError, match="expected to read and write the run store, found: "), runs.Store(tmp_path / "runs").lock("k"):
         pass
 
 
@@ -170,3 +170,17 @@ def test_the_lock_of_a_killed_process_is_free_again(tmp_path):
     process.join()
     with runs.Store(tmp_path).lock("k"):
         pass
+
+
+def test_an_error_of_the_file_system_is_no_damage_and_deletes_nothing(tmp_path, monkeypatch):
+    store = runs.Store(tmp_path)
+    folder = publish(store)
+
+    def stale(*arguments):
+        raise OSError(116, "Stale file handle")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(runs, "_sha256", stale)
+        with pytest.raises(InputError, match=r"expected to read and write the run store, found: Stale file handle"):
+            store.find("fits", "k")
+    assert store.find("fits", "k") == folder

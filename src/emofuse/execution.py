@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save
 from emofuse import parquet
 from emofuse.batches import Batches
 from emofuse.checkpoints import Checkpoint
-from emofuse.jobs import Job, Subset
-from emofuse.runs import Store
+from emofuse.jobs import Job, Subset, changed_inputs
+from emofuse.runs import Store, key
 from emofuse.supervised import Supervised, predict
 from emofuse.training import Epoch, Fit, Schedule, fit
 
@@ -53,6 +53,8 @@ def execute(job: Job, site: Site, prepare: Callable[[], Run]) -> None:
     ``prepare`` is called only where something is missing. Raises InputError at a non-finite loss.
     """
     store = site.store
+    if key(job.fit_inputs) != job.key:
+        raise changed_inputs(job, "parameters and pretrained weights")
     missing = [s for _, s in job.predicted if store.find("predictions", job.prediction_key(s)) is None]
     folder = store.find("fits", job.key)
     if folder is not None and not missing:

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 import pandas as pd
 
 from emofuse import parquet, runs
+from emofuse.errors import InputError
 from emofuse.runs import Store
 
 NUMERICS = ("torch", "numpy", "transformers")  # packages whose version can change a trained weight
@@ -167,8 +168,23 @@ class Job:
         return (("dev", self.dev), *(("test", test) for test in self.tests))
 
 
+def require_keyed(job: Job, corpus: str, digest_of: Callable[[Sequence[str]], str]) -> None:
+    """Raise InputError unless the features on disk are, for the job's examples of a corpus, those that its key stands for.
+
+    A job may wait for hours, or in the queue of a cluster, while the features are made anew.
+    """
+    for subset in {id(s): s for s in (job.train, job.dev, *job.tests) if s.corpus == corpus}.values():
+        if digest_of(list(subset.truth.index)) != subset.digest:
+            raise changed_inputs(job, f"features of {corpus}")
+
+
+def changed_inputs(job: Work, what: str) -> InputError:
+    """What a worker says of a job whose inputs are not what its key stands for."""
+    return InputError(f"{job.name}: expected the {what} that the stage was started with, found others; call the stage again")
+
+
 def unfinished(jobs: Sequence[W], store: Store) -> list[W]:
-    """Those of which the store lacks an entry, or holds a damaged one, which is set aside."""
+    """Those of which the store lacks an entry, or holds a damaged one, which is removed."""
     return [job for job in jobs if not all([store.find(kind, key) for kind, key in job.entries])]
 
 

@@ -140,6 +140,21 @@ def windows_with(corpus: str, signals: Sequence[str]) -> tuple[pd.DataFrame, dic
     return examples.sort_values("example_id"), caches
 
 
+def data_digest(network: str, train: Sequence[Windows], dev: Sequence[Windows]) -> str:
+    """Digest of the windows that validate and that do not, and of what the caches hold for them."""
+    digests = []
+    for windows in (side for sides in zip(train, dev, strict=True) for side in sides):
+        caches = [ArrayCache(cache_of(signal, windows.corpus)) for signal in inputs_of(network)]
+        rows = zip(windows.example_ids, *(cache.digests(windows.example_ids) for cache in caches), strict=True)
+        digests.append(digest("\t".join(row) for row in rows))
+    return digest(digests)
+
+
+def inputs_of(network: str) -> tuple[str, ...]:
+    """The signals that a network reads."""
+    return INPUTS if network in MECHANISMS else (network,)
+
+
 def held_out(subjects: Sequence[str], share: float, seed: int, where: str) -> set[str]:
     """The subjects that validate: ``share`` of them, at least one, drawn with ``seed``; InputError where nobody is left to train on."""
     names = sorted(set(subjects))
@@ -173,21 +188,20 @@ def _job(
     settings = params.wearable.pretraining
     train: list[Windows] = []
     dev: list[Windows] = []
-    digests: list[str] = []
     for corpus in corpora:
-        examples, caches = windows_with(corpus, signals)
+        examples, _ = windows_with(corpus, signals)
         if examples.empty:
             continue  # CASE has no acceleration, CLAS no temperature
         validating = held_out(list(examples["speaker"]), settings.validation_share, settings.seed, f"{network}: {corpus}")
         for side, chosen in ((train, ~examples["speaker"].isin(validating)), (dev, examples["speaker"].isin(validating))):
             ids = tuple(examples.loc[chosen, "example_id"])
             side.append(Windows(corpus, ids))
-            digests.append(digest("\t".join(parts) for parts in zip(ids, *(c.digests(ids) for c in caches.values()), strict=True)))
     least = min((math.fsum(len(w.example_ids) for w in side) for side in (train, dev)), default=0)
     if least < 2:
         raise InputError(f"{network}: expected windows with {list(signals)} in {list(corpora)}, found {least:.0f}; check wearable.roles")
     own = code(RECIPES[network], _NETWORKS[RECIPES[network]])
-    return Pretraining(network, params.wearable, params.scale, schedule, tuple(train), tuple(dev), digest(digests), encoders, own)
+    data = data_digest(network, train, dev)
+    return Pretraining(network, params.wearable, params.scale, schedule, tuple(train), tuple(dev), data, encoders, own)
 
 
 def _sha256(path: Path) -> str:

@@ -1,7 +1,7 @@
 """The run store: finished work under the hash of everything it depends on, published whole or not at all.
 
 ``runs/<kind>/<key>/`` holds the files of one entry and ``manifest.json``: the inputs that the key is the hash of, and the SHA-256 of each
-file. An entry is reused only if its files verify; a damaged one is set aside and made again. The store is no output of any stage: it only
+file. An entry is reused only if its files verify; a damaged one is removed and made again. The store is no output of any stage: it only
 saves work, so deleting it costs time and never changes a result.
 """
 
@@ -41,16 +41,24 @@ class Store:
         return self.folder / kind / entry
 
     def find(self, kind: str, entry: str) -> Path | None:
-        """The folder of a finished, undamaged entry, or None."""
+        """The folder of a finished, undamaged entry, or None; InputError where it cannot be read, which is no damage."""
         path = self.place(kind, entry)
         if not path.is_dir():
             return None
-        problem = _damage(path)
-        if problem:
-            log.warning("%s: %s; set aside, to be made again", path, problem)
-            shutil.rmtree(path, ignore_errors=True)
+        try:
+            problem = _damage(path)
+            if not problem:
+                return path
+            log.warning("%s: %s; removed, to be made again", path, problem)
+            aside = self.folder / "damaged" / uuid.uuid4().hex  # so that its place is free even if not all of it can be removed
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(aside)
+        except FileNotFoundError:  # another process has done so
             return None
-        return path
+        except OSError as error:
+            raise _unusable(path, error) from error
+        shutil.rmtree(aside, ignore_errors=True)
+        return None
 
     def holds(self, entries: Iterable[tuple[str, str]]) -> bool:
         """True if every (kind, entry) is there; whether it is undamaged only ``find`` says."""
@@ -131,8 +139,8 @@ class Store:
 
 def _unusable(path: Path, error: OSError) -> InputError:
     return InputError(
-        f"{path}: expected to write to the run store, found: {error.strerror or error}; free space, make the folder writable, or name "
-        "another one in execution.store"
+        f"{path}: expected to read and write the run store, found: {error.strerror or error}; free space, make the folder writable, or "
+        "name another one in execution.store"
     )
 
 
@@ -142,7 +150,7 @@ def _damage(path: Path) -> str:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         own = manifest.pop("key")
         files: dict[str, str] = manifest["files"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return "its manifest is missing or unreadable"
     if own != key(manifest):
         return "its manifest is not what was published"

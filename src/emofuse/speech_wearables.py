@@ -124,8 +124,7 @@ def jobs(params: Params, model: str, code: Code) -> list[Job]:
 
     def subset(ids: Sequence[str], labels: str, seed: int) -> Subset:
         labelled = truth.loc[list(ids)]
-        known_by = digest("\t".join(parts) for parts in zip(ids, cache.digests(ids), strict=True))
-        return Subset(corpus, _shuffled(labelled, seed) if labels == "shuffled" else labelled, known_by)
+        return Subset(corpus, _shuffled(labelled, seed) if labels == "shuffled" else labelled, input_digest(cache, ids))
 
     draws = {"leave_one_subject_out": wearable.validation.subjects, "leave_one_session_out": wearable.validation.sessions}
     labels, own = settings.configuration.labels, code(settings.recipe, settings.networks[0])
@@ -146,6 +145,11 @@ def jobs(params: Params, model: str, code: Code) -> list[Job]:
         for fold in protocols.folds(protocol, usable, Draw(draws[protocol], wearable.validation.seed))
         for seed in params.at_scale(wearable.seeds)
     ]
+
+
+def input_digest(cache: ArrayCache, ids: Sequence[str]) -> str:
+    """Digest of example ids and of their frozen representation."""
+    return digest("\t".join(parts) for parts in zip(ids, cache.digests(ids), strict=True))
 
 
 def majority(jobs: Sequence[Job]) -> pd.DataFrame:

@@ -6,7 +6,9 @@ from functools import partial
 
 from emofuse.arrays import ArrayCache
 from emofuse.execution import Site, publish_fit, seed_everything
-from emofuse.pretraining import Pretraining, Windows, cache_of
+from emofuse.jobs import changed_inputs
+from emofuse.pretraining import Pretraining, Windows, cache_of, data_digest
+from emofuse.runs import key
 from emofuse.training import Epoch, Fit, Learner, Schedule, fit
 from emofuse.window_batches import WindowArrays
 
@@ -15,6 +17,8 @@ VALIDATION_SEED = 1  # of masks and views drawn for validation: the same in ever
 
 def execute(job: Pretraining, site: Site, prepare: Callable[[], Learner]) -> None:
     """Make sure the store holds the weights; the caller holds their lock. Raises InputError at a non-finite loss."""
+    if data_digest(job.network, job.train, job.dev) != job.data or key(job.inputs) != job.key:
+        raise changed_inputs(job, "windows and encoders")
     if site.store.find("fits", job.key) is None:
         publish_fit(site, job.key, job.inputs, partial(_train, job, site, prepare))
 

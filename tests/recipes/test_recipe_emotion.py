@@ -51,7 +51,8 @@ def run(study_module, example_truth, tmp_path, monkeypatch):
         )
         subject = example_truth.index.str.split(":").str[1]
         sides = {who: example_truth[subject.isin(chosen)] for who, chosen in PEOPLE.items()}
-        subsets = {who: Subset("kemocon", truth, f"digest of {who}") for who, truth in sides.items()}
+        cache = arrays.ArrayCache(settings.representation)
+        subsets = {who: Subset("kemocon", t, speech_wearables.input_digest(cache, list(t.index))) for who, t in sides.items()}
         return Job(
             *("self_report", "kemocon", "leave_one_subject_out", "P1", seed, settings),
             subsets["train"], subsets["dev"], (subsets["test"],), "code",

@@ -7,11 +7,11 @@ from torch import nn
 
 from emofuse import execution, optimisers, tasks, wearable_networks
 from emofuse.arrays import ArrayCache
-from emofuse.jobs import Job
+from emofuse.jobs import Job, require_keyed
 from emofuse.models.emotion_heads import EmotionHeads, FusedEmotion
 from emofuse.objectives import Objective
 from emofuse.pretraining import INPUTS
-from emofuse.speech_wearables import EmotionSettings
+from emofuse.speech_wearables import EmotionSettings, input_digest
 from emofuse.supervised import Supervised
 from emofuse.training import Schedule
 from emofuse.window_batches import EmbeddingBatches
@@ -28,7 +28,9 @@ def prepare(job: Job, device: torch.device) -> execution.Run:
     assert isinstance(settings, EmotionSettings)
     execution.seed_everything(job.seed)
     task = tasks.TASKS[job.task]
-    embeddings = EmbeddingBatches(ArrayCache(settings.representation), _columns(settings))
+    cache = ArrayCache(settings.representation)
+    require_keyed(job, job.corpus, partial(input_digest, cache))
+    embeddings = EmbeddingBatches(cache, _columns(settings))
     model = build(settings, embeddings.width, [len(classes) for classes in task.classes.values()]).to(device)
     optimiser, scheduler = optimisers.adam(model, settings.params.learning_rate)
     objective = Objective(task, None, selection="loss")

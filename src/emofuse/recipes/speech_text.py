@@ -13,10 +13,10 @@ from emofuse import execution, optimisers, tasks
 from emofuse.arrays import ArrayCache
 from emofuse.batches import AudioBatches, Batches, TextBatches
 from emofuse.errors import InputError
-from emofuse.jobs import Job
+from emofuse.jobs import Job, require_keyed
 from emofuse.objectives import fit_objective
 from emofuse.params import BERT, CNN, BERTSize, CNNSize, FusionCNN
-from emofuse.speech_text import FUSION, SpeechTextSettings, transcripts
+from emofuse.speech_text import FUSION, SpeechTextSettings, input_digests, transcripts
 from emofuse.supervised import Supervised
 from emofuse.training import Schedule
 
@@ -56,6 +56,7 @@ def prepare(job: Job, device: torch.device) -> execution.Run:
 
 def _batches(job: Job, settings: SpeechTextSettings, corpus: str, tokenizer: "PreTrainedTokenizerBase | None") -> Batches:
     sources = settings.sources[corpus]
+    require_keyed(job, corpus, input_digests(settings.model, sources))
     if tokenizer is not None:
         return TextBatches(transcripts(sources.transcripts), tokenizer, settings.max_tokens)
     assert isinstance(settings.size, CNNSize)

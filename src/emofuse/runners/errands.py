@@ -4,10 +4,10 @@ import logging
 import os
 import pkgutil
 import platform
+import sys
 import time
 import traceback
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("runs")
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _RECORD_EVERY_S = 1.0
+_LOADED: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ def check_place(errand: Errand) -> None:
         )
     if versions() != errand.versions:
         raise InputError(f"{node}: expected {errand.versions}, found {versions()}; use the same environment on every machine")
-    pkgutil.resolve_name(errand.job.recipe)  # loaded before its digest is taken: what changes in between is refused
+    for module in (errand.job.recipe, *(f"emofuse.models.{network}" for network in errand.job.networks)):
+        pkgutil.resolve_name(module)  # loaded before its digest is taken: what changes in between is refused
     changed = [module for module, digest in _digests_in(errand.job.code).items() if loaded_code().get(module) != digest]
     if changed:
         raise InputError(f"{node}: expected the code that the stage was started with, found {changed[0]} changed; call the stage again")
@@ -93,10 +95,11 @@ def note_failure(errand: Errand, line: str, device: str = "") -> None:
         records.write(store, job.key, replace(before, state="failed", error=line))
 
 
-@cache
 def loaded_code() -> dict[str, str]:
-    """Digest of every module of the package, as it was when this process loaded it (or the server that it was forked from)."""
-    return code_digest.of_package()
+    """Digest of every module of the package: as it was when this process loaded it (or the server that it was forked from), or as it is."""
+    now = code_digest.of_package()
+    _LOADED.update({module: digest for module, digest in now.items() if module in sys.modules and module not in _LOADED})
+    return {**now, **_LOADED}
 
 
 def _digests_in(code: str) -> dict[str, str]:

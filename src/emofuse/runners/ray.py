@@ -129,7 +129,7 @@ def _places(execution: Execution) -> tuple[Share, list[dict[str, Any]]]:
     share = Share(execution.ray.cores_per_run, _part(execution.runs_per_gpu) if gpus else 0.0)
     fitting = [node for node in nodes if share.fits(node["Resources"])]
     if not fitting:
-        most = int(max(node["Resources"].get("CPU", 0) for node in nodes))
+        most = int(max((node["Resources"].get("CPU", 0) for node in nodes), default=0))
         beside = " beside a GPU" if gpus else ""
         raise InputError(
             f"execution.ray.cores_per_run: expected a node of the Ray cluster with {share.cores} cores{beside}, found at most {most}"

@@ -93,7 +93,7 @@ def is_locked(store: Store, key: str) -> bool:
 
 
 def seconds(store: Store, run: Run) -> float | None:
-    """How long the training of a finished run took, or None where nobody noted it."""
+    """How long the last attempt at the training of a finished run took, or None where nobody noted it."""
     try:
         noted = json.loads((store.place("fits", run.key) / MANIFEST).read_text(encoding="utf-8"))["made"]["seconds"]
         return float(noted) if math.isfinite(noted) and noted >= 0 else None

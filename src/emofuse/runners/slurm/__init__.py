@@ -73,7 +73,7 @@ class _Call:
             if plan is None:
                 continue
             alive = {index: state for (name, index), state in states.items() if name == array.name and not state.over}
-            if plan["settings"] == arrays.settings(self.execution):
+            if plan.get("settings") == arrays.settings(self.execution):
                 self._take(array, plan["runs"], alive)
             refused = [state.number for index, state in alive.items() if index not in array.left]
             for number in refused:
@@ -93,9 +93,9 @@ class _Call:
         wanted = {errand.job.key: errand for errand in self.waiting}
         finished = array.outcomes()
         for index, state in alive.items():
-            if set(runs[index]) - finished <= wanted.keys() and (taken := [wanted[key] for key in runs[index] if key in wanted]):
-                array.left[index], array.numbers[index] = taken, state.number
-                wanted = {key: errand for key, errand in wanted.items() if key not in runs[index]}
+            to_come = [key for key in runs[index] if key not in finished]  # what ended under the earlier call is begun anew if wanted
+            if to_come and wanted.keys() >= set(to_come):
+                array.left[index], array.numbers[index] = [wanted.pop(key) for key in to_come], state.number
         self.waiting = list(wanted.values())
 
     def execute(self) -> None:

@@ -94,8 +94,13 @@ class Array:
                 yield errand, (outcomes / errand.job.key).read_text(encoding="utf-8")
 
     def outcomes(self) -> set[str]:
-        """Keys of the runs that have ended."""
-        return set(os.listdir(self.folder / OUTCOMES))
+        """Keys of the runs that have ended; InputError where somebody has deleted what they write."""
+        try:
+            return set(os.listdir(self.folder / OUTCOMES))
+        except OSError as error:
+            raise InputError(
+                f"{self.folder}: expected the folder that the Slurm jobs write to, found: {error.strerror}; call the stage again"
+            ) from error
 
     def last_words(self, index: int) -> str | None:
         """Last line of what a job wrote; None if it wrote to no file that can be seen here."""
@@ -133,7 +138,7 @@ def left_behind(store: Store) -> list[Array]:
 
 
 def settings(execution: Execution) -> dict[str, Any]:
-    """What of the execution a submitted job is bound to."""
+    """What of the execution makes a submitted job another one; it also keeps its call's keep_going, retries and checkpoint_every_s."""
     return execution.model_dump(include={"jobs", "device", "runs_per_gpu", "slurm"})
 
 

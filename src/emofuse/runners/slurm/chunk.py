@@ -45,7 +45,7 @@ class Chunk:
 
     def _ended(self, errand: Errand, problem: str) -> bool:
         write_outcome(self.folder, errand, problem)
-        return self.execution.keep_going or not (problem or (self.folder / STOP).exists())
+        return not (self.folder / STOP).exists() and (self.execution.keep_going or not problem)
 
     def _left(self) -> list[Errand]:
         return [errand for errand in self.errands if not (self.folder / OUTCOMES / errand.job.key).exists()]
