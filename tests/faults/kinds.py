@@ -63,7 +63,11 @@ KINDS = [
     ),
     Kind("full disk under the logs", disks.full_logs, r"No space left", lacks=disks.lacks_mounts, only_if_failed=True),
     Kind(
-        "read-only store", disks.read_only, r"expected to (read and )?write (to )?the run store.*Read-only", lacks=disks.lacks_mounts, only_if_failed=True
+        "read-only store",
+        disks.read_only,
+        r"expected to (read and )?write (to )?the run store.*Read-only",
+        lacks=disks.lacks_mounts,
+        only_if_failed=True,
     ),
     Kind("store gone while in use", disks.gone, r"expected .*run store|run store.*expected", only_if_failed=True),
     Kind("another store in its place", disks.foreign, r"run store .*another one", only_if_failed=True),
