@@ -267,3 +267,30 @@ def test_a_stage_that_a_dvc_inside_a_stage_of_another_started_ends_with_the_inne
     middle.kill()
     until(lambda: not psutil.pid_exists(started.pid) or psutil.Process(started.pid).status() == psutil.STATUS_ZOMBIE, 6)
     assert started.told() == [f"long: interrupted by the end of dvc; {LAST}"]
+
+
+ORPHAN = """
+import os, time
+from emofuse.stage import run
+
+def main() -> None:
+    time.sleep(60)
+
+print(os.getpid(), flush=True)
+run(main)
+"""
+
+
+def test_a_stage_whose_dvc_died_before_it_had_looked_ends_too(tmp_path):
+    (tmp_path / "orphan.py").write_text(ORPHAN)
+    dvc = "import os, subprocess, sys; subprocess.Popen([sys.executable, 'orphan.py'], env=os.environ | {'DVC_STAGE': 'orphan'})"
+    with (tmp_path / "output").open("w") as output:
+        subprocess.run([sys.executable, "-c", dvc], cwd=tmp_path, stdout=output, stderr=output, check=True)
+    told = tmp_path / "output"
+    until(lambda: told.read_text().strip(), 30)
+    pid = int(told.read_text().split()[0])
+    if psutil.pid_exists(pid) and psutil.Process(pid).ppid() != 1:
+        os.kill(pid, signal.SIGKILL)
+        pytest.skip("this system gives orphans to another process than the first")
+    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE, 30)
+    assert told.read_text().splitlines()[1:] == [f"orphan: interrupted by the end of dvc; {LAST}"]

@@ -99,6 +99,14 @@ def _pipeline() -> psutil.Process | None:
     return next((ancestor for ancestor in psutil.Process().parents() if _stage_of(ancestor) != stage), None)
 
 
+def _took_over(process: psutil.Process) -> bool:
+    """True if the process is the system's first, to which the stages of a dvc fall that died before they looked for it."""
+    try:
+        return process.pid == 1 and not any("dvc" in word for word in process.cmdline())
+    except psutil.Error:
+        return False
+
+
 def _stage_of(process: psutil.Process) -> str | None:
     try:
         return process.environ().get("DVC_STAGE")
@@ -108,7 +116,7 @@ def _stage_of(process: psutil.Process) -> str | None:
 
 def _is_alive(process: psutil.Process) -> bool:
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE and not _took_over(process)
     except psutil.Error:
         return False
 

@@ -33,7 +33,7 @@ KINDS = [
     Kind("worker killed as it publishes", kills.publisher, r"process was ended by SIGKILL; it is started again"),
     Kind("fork server killed", kills.server, r"started again|ended by SIG|ended with exit code"),
     Kind("stage killed", kills.stage, r"exited with -?(9|137)"),
-    # or it was done before it looked whether dvc is still there
+    # or it was done before it looked whether dvc is still there, or had not begun
     Kind("dvc killed", kills.dvc, r"train: .*(end of dvc|dvc has ended)|train: done"),
     Kind("power cut", kills.power_cut, r"in the run store, \d+ to execute"),
     *(
@@ -50,14 +50,14 @@ KINDS = [
     Kind(
         "full disk under the store",
         disks.full_store,
-        r"expected to (read and )?write (to )?the run store.*No space left",
+        r"expected to (?:read and )?write (?:to )?the run store.*No space left",
         lacks=disks.lacks_mounts,
         only_if_failed=True,
     ),
     Kind(
         "full disk under the results",
         disks.full_results,
-        r"results/cells/\S+: expected.*No space left",
+        r"expected to write, found: .*No space left",
         lacks=disks.lacks_mounts,
         only_if_failed=True,
     ),
@@ -65,7 +65,7 @@ KINDS = [
     Kind(
         "read-only store",
         disks.read_only,
-        r"expected to (read and )?write (to )?the run store.*Read-only",
+        r"expected to (?:read and )?write (?:to )?the run store.*Read-only",
         lacks=disks.lacks_mounts,
         only_if_failed=True,
     ),
@@ -74,8 +74,13 @@ KINDS = [
     Kind("damaged checkpoint", damage.checkpoint, r"the checkpoint is not used: "),
     Kind("damaged features", damage.features, r"'features' is cached|Running stage 'features'"),
     Kind("silently damaged features", damage.features_silently, r"data/features/\S+.*expected", only_if_failed=True),
-    Kind("damaged run", damage.run, r"set aside, to be made again"),
-    Kind("damaged run while others go on", damage.run_meanwhile, r"set aside|is not what was published", only_if_failed=True),
+    Kind("damaged run", damage.run, r"removed, to be made again"),
+    Kind(
+        "damaged run while others go on",
+        damage.run_meanwhile,
+        r"removed, to be made again|is not what was published|found none or damaged",
+        only_if_failed=True,
+    ),
     Kind("damaged results", damage.results, r"is cached|Running stage 'train"),
     Kind("silently damaged results", damage.results_silently, r"results/cells/\S+: expected", only_if_failed=True),
     Kind("damaged copy of results in the cache", damage.cached_results, r"results/cells/\S+: expected|Running stage", only_if_failed=True),

@@ -288,7 +288,7 @@ def test_an_address_where_no_cluster_answers_is_one_line_in_time(address, monkey
 
 def test_without_the_package_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(InputError, match=r"execution.runner: expected the package ray .* install emofuse\[ray\]"):
+    with pytest.raises(InputError, match=r"execution.runner: expected the package ray .* `make setup` installs it"):
         execute(settings(None), ("k",))
 
 
