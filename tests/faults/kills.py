@@ -21,7 +21,15 @@ def _killed(role: str) -> Callable[[Scene], None]:
     return strike
 
 
-worker, server, stage, dvc = (_killed(role) for role in ("worker", "server", "stage", "dvc"))
+worker, server, stage = (_killed(role) for role in ("worker", "server", "stage"))
+
+
+def dvc(scene: Scene) -> None:
+    """dvc alone, once it has a stage: before, nobody is left who could tell."""
+    call = scene.start()
+    scene.at_random("stage", call)
+    for process in processes.playing(scene.workspace, "dvc"):
+        processes.send(process, signal.SIGKILL)
 
 
 def publisher(scene: Scene) -> None:

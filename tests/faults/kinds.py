@@ -33,7 +33,7 @@ KINDS = [
     Kind("worker killed as it publishes", kills.publisher, r"process was ended by SIGKILL; it is started again"),
     Kind("fork server killed", kills.server, r"started again|ended by SIG|ended with exit code"),
     Kind("stage killed", kills.stage, r"exited with -?(9|137)"),
-    # or it was done before it looked whether dvc is still there, or had not begun
+    # or it was done before it looked whether dvc is still there
     Kind("dvc killed", kills.dvc, r"train: .*(end of dvc|dvc has ended)|train: done"),
     Kind("power cut", kills.power_cut, r"in the run store, \d+ to execute"),
     *(
