@@ -12,6 +12,8 @@ import os
 import pickle
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 import uuid
@@ -26,7 +28,7 @@ from filelock import FileLock, Timeout
 
 from emofuse.errors import InputError
 from emofuse.params import Execution
-from emofuse.runners import Ended
+from emofuse.runners import Ended, reaper
 from emofuse.runners.errands import Errand, check_place, perform, standing
 from emofuse.runners.local import gpu_count
 
@@ -75,10 +77,11 @@ def _connected(execution: Execution) -> Iterator[None]:
             f"execution.runner: expected the package ray for 'ray', found {error}; `make setup` installs it, or use local"
         ) from error
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as scratch:
+    with contextlib.ExitStack() as ended, tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as scratch:
         before = signal.getsignal(signal.SIGTERM)
         try:
             if address is None:
+                ended.enter_context(_reaped())
                 ray.init("local", include_dashboard=False, _temp_dir=scratch, **_resources(execution), **quiet)
             else:
                 _reach(address)
@@ -95,6 +98,18 @@ def _connected(execution: Execution) -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
+
+
+@contextlib.contextmanager
+def _reaped() -> Iterator[None]:
+    """Have somebody who ends the processes that are started should this one be killed."""
+    quiet: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    waiting = subprocess.Popen([sys.executable, str(Path(reaper.__file__)), str(os.getpid())], start_new_session=True, **quiet)
+    try:
+        yield
+    finally:
+        waiting.kill()
+        waiting.wait()
 
 
 def _resources(execution: Execution) -> dict[str, Any]:
